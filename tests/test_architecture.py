@@ -148,7 +148,7 @@ OWN_FLAGS = {
     "base/errors.py": "in_terminal, which words actions for the command line",
     "config/errors/messages.py": "the source of a value that is set on the command line",
     "config/overrides.py": "the source of a value that is set on the command line",
-    "exporters/python/standalone/script.py": "the help of an exported file, which is a program",
+    "integrations/python/standalone/script.py": "the help of an exported file, which is a program",
     "exporters/runtimes/chromium.py": "options of Chromium",
     "exporters/runtimes/node.py": "an option of Node",
     "fitting/checks/training_rules.py": "remedies, which are commands",

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from nncli import extend
+from nncli.extend import programs
 from nncli.targets.target_base import TargetBase
 
 FILE = Path(__file__).with_name("extend_surface.txt")
@@ -31,6 +32,7 @@ def documented_names() -> set[str]:
 
 def surface() -> Iterator[str]:
     """A line for each name, and for each public method, property and field of a class, after the name of the class."""
+    yield from (f"programs.{name}{signature_of(value)}" for name, value in functions_of_programs())
     for name in sorted(extend.__all__):
         value = getattr(extend, name)
         if not inspect.isclass(value):
@@ -55,6 +57,13 @@ def surface() -> Iterator[str]:
                 continue
             called = member.__func__ if isinstance(member, classmethod | staticmethod) else member
             yield f"{name}.{attribute}{signature_of(called) if inspect.isfunction(called) else ''}"
+
+
+def functions_of_programs() -> Iterator[tuple[str, Callable[..., object]]]:
+    """The names of `nncli.extend.programs`; of others than functions only the name is promised."""
+    for name in sorted(programs.__all__):
+        value = getattr(programs, name)
+        yield name, value if inspect.isfunction(value) else (lambda: None)
 
 
 def signature_of(function: Callable[..., object]) -> str:

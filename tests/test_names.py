@@ -10,7 +10,7 @@ from nncli.config.json_schema import json_schema
 from nncli.nn import arrays
 from tests.test_architecture import name_of, trees
 
-COPIED = "nncli/exporters/python/standalone/"
+COPIED = "nncli/integrations/python/standalone/"
 """What exported files consist of, beside modules of nncli."""
 SELF_CONTAINED = {"nncli/nn/program/nodes.py", "nncli/nn/program/program.py"}
 """Exported Python files have these modules, and none that they import."""

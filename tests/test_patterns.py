@@ -23,7 +23,7 @@ from nncli.data.formats.csv.records import QuoteRepair
 from nncli.data.number_and_date_forms import SEPARATORS
 from nncli.data.sources.database.writer_types import ACCEPTED, FLOAT
 from nncli.data.sources.workbook.xml_files import _not_computed
-from nncli.exporters.python.standalone.cells import SPACE, NumberFormat
+from nncli.integrations.python.standalone.cells import SPACE, NumberFormat
 from nncli.targets.orders import _PERIODS
 from tests.test_architecture import SOURCES, module_of, trees
 from tests.thorough import IS_THOROUGH
@@ -62,7 +62,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
         *((pattern, "finditer") for pattern in _not_computed(b"x:", computes_on_load=True)),
         (re.compile(b"<x:c[ />]"), "findall"),
     ],
-    "nncli.exporters.python.standalone.cells": [
+    "nncli.integrations.python.standalone.cells": [
         (re.compile(rf"[{SPACE}]*(\+?[0-9]+)"), "match"),
         *((number._training_form, "search") for number in NUMBERS),
         *((form, "fullmatch") for number in NUMBERS for _, form in number._other_forms),
@@ -73,7 +73,7 @@ BUILT: dict[str, list[tuple[Pattern, str]]] = {
     "nncli.targets.labels": [(re.compile(f"[{re.escape('|,')}]"), "split")],
 }
 """Patterns that functions build, as these or equal ones."""
-OWN_FILES = {"nncli.api.plugins", "nncli.exporters.javascript.module"}
+OWN_FILES = {"nncli.api.plugins", "nncli.integrations.javascript.module"}
 """Modules whose patterns read files of the package alone."""
 SUSPECT, MEASURABLE = 0.0008, 0.005
 """Seconds: what growth is measured for, and what can be measured."""

@@ -18,7 +18,7 @@ from nncli.base.option import operation
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.sources.table_source import TableLocation
 from nncli.data.table import Table
-from nncli.exporters.formats import TARGETS, ExportFormat, ModelInfo
+from nncli.exporters.formats import ExportFormat, ModelInfo
 from nncli.exporters.lowering import lower_model, with_typical_values
 from nncli.exporters.parity import ParityReport
 from nncli.exporters.parity_check import ParityCheck, reason_of, training_sample, with_unusual_rows
@@ -181,8 +181,8 @@ def _target_and_path(run: Path, to: str | None, output: Path | None) -> tuple[Ex
     """
     if output is not None and str(output) == "-":
         raise UsageError("an exported file is not written to standard output", hint="Name a file.")
-    by_name = {target.name: target for target in TARGETS}
-    by_suffix = {suffix: target for target in TARGETS for suffix in target.suffixes}
+    by_name: dict[str, ExportFormat] = plugins.load_integrations("exports")
+    by_suffix = {suffix: target for target in by_name.values() for suffix in target.suffixes}
     suffix = "" if output is None else output.suffix.lower()
     if (to is not None and to not in by_name) or (to is None and suffix and suffix not in by_suffix):
         others = plugins.load_all("exports").values()

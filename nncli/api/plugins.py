@@ -50,12 +50,16 @@ def plugins() -> tuple[PluginInfo, ...]:
     every = registry.installed()
     for entry in every:
         kind, package = entry.group.removeprefix("nncli."), "" if entry.dist is None else entry.dist.name
-        others = [other for other in every if (other.group, other.name) == (entry.group, entry.name)]
+        own = registry.integrations(kind).get(entry.name)
+        rivals = [other for other in every if (other.group, other.name) == (entry.group, entry.name)]
         state: str | None = "off"
-        if (entry.group, entry.name, entry.value) in allowed:
+        if own is not None and own.value != entry.value:
+            state = "this name is built in"
+        elif (entry.group, entry.name, entry.value) in allowed:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", registry.PluginWarning)
-                state = registry.load_entry(entry) if len(others) == 1 else "two packages have this name"
+                is_single = own is not None or len(rivals) == 1
+                state = registry.load_entry(entry) if is_single else "two packages have this name"
         version = "" if entry.dist is None else entry.dist.version
         infos.append(PluginInfo(entry.name, kind, package, version, state or "ready"))
     order = [*registry.KINDS]

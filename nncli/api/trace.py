@@ -383,20 +383,13 @@ MAX_COLUMNS = 6
 def trace_page(trace: dict[str, Any], history: dict[str, Any]) -> str:
     """The HTML of a traced step and of the training around it, both JSON objects; a file that loads nothing."""
     from nncli.analysis.trace_history import MAX_UNITS, PATH_STEPS
-    from nncli.base.web_style import base_style
-    from nncli.exporters.html.fields import html_text
-    from nncli.exporters.html.page import document, safe_script, source_hash, template
-    from nncli.exporters.javascript.module import as_literal
+    from nncli.base.web_page import as_literal, base_style, html_text, offline_document, safe_script, template
 
     package = "nncli.api"
     shown = {**trace, "X": _cut(trace["X"]), "layers": _cut(trace["layers"]), "output": None, "predictions": None}
     data = json_safe({"trace": shown, "history": history, "maxUnits": MAX_UNITS, "pathSteps": PATH_STEPS})
     script = safe_script(f"const page = {as_literal(data)};\n{template('trace.js', package)}")
     style = base_style() + template("trace.css", package)
-    policy = f"default-src 'none'; script-src '{source_hash(script)}'; style-src '{source_hash(style)}'; img-src data:"
-    metadata = Template(template("metadata.html")).substitute(
-        policy=f"{policy}; base-uri 'none'; form-action 'none'", version=html_text(__version__)
-    )
     title = f"{trace['source']}: a training step by step"
     about = (
         f"Inputs: {len(trace['features']):,}. Loss: {trace['loss']['type']}. Optimizer: {trace['optimizer']['type']}. "
@@ -409,7 +402,7 @@ def trace_page(trace: dict[str, Any], history: dict[str, Any]) -> str:
         notes="".join(f'<p class="notice"><strong>Note:</strong> {html_text(note)}</p>\n' for note in notes),
         version=html_text(__version__),
     )
-    return document(title, style, body, script=script, metadata=metadata)
+    return offline_document(title, style, body, script=script, version=__version__)
 
 
 def _cut(value: Any) -> Any:

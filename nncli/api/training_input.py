@@ -18,7 +18,7 @@ from nncli.config.overrides import PREFIX
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump_scalar
-from nncli.data.formats.registry import SPREADSHEETS, SUFFIXES, ZIP, suffix_of
+from nncli.data.formats.registry import SPREADSHEETS, ZIP, format_of_suffix, suffix_of
 from nncli.data.sources.files.several_files import names_several
 from nncli.data.sources.local_copies import local_copies
 from nncli.data.sources.open import open_original
@@ -108,7 +108,9 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
         if argument != "-" and names_several(argument):
             return not _has_configurations(argument)
         suffix = suffix_of(Path(argument))
-        return (suffix in SUFFIXES and suffix != ".txt") or suffix in (*SPREADSHEETS, ZIP)  # .txt may be either
+        if suffix in (*YAML_SUFFIXES, ".txt"):  # .txt may be either
+            return False
+        return suffix in (*SPREADSHEETS, ZIP) or format_of_suffix(suffix) is not None
     if Path(argument).suffix.lower() in YAML_SUFFIXES:
         raise UsageError(
             Advice(TrainingInputOptions.use("target"), " needs a table, not a configuration"),

@@ -5,8 +5,9 @@ A part is a class, or a value, with a `plugin_kind`. A package names it in the g
     [project.entry-points."nncli.losses"]
     focal = "acme_losses:Focal"
 
-Packages are searched only for a name that is not built in, so that a start costs nothing. A file of code is executed
-only if a person names it; a run names the files that it needs, and never executes one by itself.
+nncli itself has parts of this form, in nncli/integrations: they are built in, and found without a search. Packages are
+searched only for a name that is not built in, so that a start costs nothing. A file of code is executed only if a
+person names it; a run names the files that it needs, and never executes one by itself.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class NamedPart:
     @classmethod
     def built_in_names(cls) -> frozenset[str]:
         """The names that are built in, which no plugin can have."""
-        return frozenset()
+        return frozenset(integrations(cls.plugin_kind))
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,27 @@ def _entries(allowed: str | None) -> tuple[EntryPoint, ...]:
     )
 
 
+@cache
+def _integrations() -> tuple[EntryPoint, ...]:
+    """The entry points of nncli itself."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return tuple(entry for entry in distribution(THIS_PACKAGE).entry_points if entry.group.startswith("nncli."))
+    except PackageNotFoundError:  # nncli is a folder that is not installed
+        return ()
+
+
+def integrations(kind: str) -> dict[str, EntryPoint]:
+    """The entry points of parts of a kind that nncli itself has, by name."""
+    return {entry.name: entry for entry in _integrations() if entry.group == f"nncli.{kind}"}
+
+
+def load_integrations(kind: str) -> dict[str, Any]:
+    """The parts of a kind that nncli itself has, loaded, by name."""
+    return {name: part for name in integrations(kind) if (part := find(kind, name)) is not None}
+
+
 def _package_key(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -245,7 +267,7 @@ def find(kind: str, name: object) -> Any | None:
     if not isinstance(name, str):
         return None
     if name not in _parts[kind]:
-        entry = _entry(kind, name)
+        entry = integrations(kind).get(name) or _entry(kind, name)
         if entry is not None:
             load_entry(entry)
     part = _parts[kind].get(name)
@@ -283,8 +305,10 @@ def load_entry(entry: EntryPoint) -> str | None:
             value = entry.load()
             if part_of(value) != (kind, entry.name):
                 raise TypeError(f"{entry.value} is no {KINDS[kind]} with the name {entry.name}")
-            if package != THIS_PACKAGE:
-                _check_part(value, f"the package {package}")
+            if _package_key(package) == THIS_PACKAGE:
+                _parts[kind][entry.name] = value
+                return None
+            _check_part(value, f"the package {package}")
             version = "" if entry.dist is None else entry.dist.version
             _register(value, Plugin(kind, entry.name, entry.value, package, version))
         except (Exception, SystemExit) as error:  # whatever somebody's package raises
@@ -491,6 +515,7 @@ def reset() -> None:
     for values in (*kept, _named):
         values.clear()
     _entries.cache_clear()
+    _integrations.cache_clear()
 
 
 def portable(work: Callable[[A], R], job: A) -> tuple[Callable[..., R], tuple[Any, ...]]:
@@ -553,8 +578,7 @@ def _parts_in(frame: FrameType) -> list[Plugin]:
     return [
         about
         for about in _plugins.values()
-        if about.package != THIS_PACKAGE
-        and (str(about.file) == file if about.file is not None else re.split(r"[.:]", about.path)[0] == package)
+        if (str(about.file) == file if about.file is not None else re.split(r"[.:]", about.path)[0] == package)
     ]
 
 

@@ -1,7 +1,6 @@
-"""The targets of `nncli export`: what prints a program for each, and what runs the file.
+"""The interface of the export formats of `nncli export`: what prints a program, and what runs the file.
 
-A new target is one entry here, a printer (a file or a folder of nncli/exporters) and a runner
-(nncli/exporters/runtimes/RUNTIME.py).
+The formats are parts of nncli/integrations and of plugins; see docs/extending.md.
 """
 
 from __future__ import annotations
@@ -56,11 +55,6 @@ class ExportFormat(NamedPart):
     runner: str
     extra: str | None = None
 
-    @classmethod
-    def built_in_names(cls) -> frozenset[str]:
-        """The names of the targets below."""
-        return frozenset(target.name for target in TARGETS)
-
     @property
     def suffix(self) -> str:
         """The usual suffix of its files."""
@@ -89,45 +83,6 @@ class ExportFormat(NamedPart):
             else extra_required(self.extra, f"the export to {self.name} needs a package that is not installed")
         ):
             return import_module(module)
-
-
-TARGETS = (
-    ExportFormat(
-        "onnx",
-        (".onnx",),
-        "ONNX Runtime",
-        1,
-        "nncli.exporters.onnx.model.to_onnx",
-        "nncli.exporters.runtimes.onnxruntime",
-        extra="export",
-    ),
-    ExportFormat(
-        "js",
-        (".mjs", ".js"),
-        "Node",
-        2,
-        "nncli.exporters.javascript.module.to_javascript",
-        "nncli.exporters.runtimes.node",
-    ),
-    ExportFormat(
-        "html",
-        (".html", ".htm"),
-        "Chromium",
-        2,
-        "nncli.exporters.html.page.to_html",
-        "nncli.exporters.runtimes.chromium",
-    ),
-    ExportFormat("c", (".c",), "C", 2, "nncli.exporters.c.source_file.to_c", "nncli.exporters.runtimes.c_compiler"),
-    ExportFormat(
-        "python",
-        (".py",),
-        "Python",
-        2,
-        "nncli.exporters.python.source_file.to_python",
-        "nncli.exporters.runtimes.process",
-    ),
-)
-"""All targets, in the order of the help."""
 
 
 @dataclass(frozen=True)

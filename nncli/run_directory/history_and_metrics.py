@@ -59,11 +59,11 @@ def health_csv(measurements: Iterable[Health]) -> str:
 
 
 def _layer_cells(layer: LayerHealth) -> Iterator[str]:
-    from nncli.nn.training.health import LEVELS
+    from nncli.nn.training.health import HEALTH_LEVELS
 
     for field in fields(layer):
         value = getattr(layer, field.name)
-        yield from map(_rounded, (value or (None,) * len(LEVELS)) if isinstance(value, tuple) else (value,))
+        yield from map(_rounded, (value or (None,) * len(HEALTH_LEVELS)) if isinstance(value, tuple) else (value,))
 
 
 def _rounded(value: object) -> str:
@@ -77,10 +77,12 @@ def as_recorded(value: float) -> float:
 
 def _health_columns() -> tuple[list[str], list[str]]:
     """The columns of health.csv: those of a moment, and those of a layer, with one for each quantile."""
-    from nncli.nn.training.health import LEVELS, Health, LayerHealth
+    from nncli.nn.training.health import HEALTH_LEVELS, Health, LayerHealth
 
     layer = [field.name for field in fields(LayerHealth)]
-    quantiles = [f"{name.removesuffix('_quantiles')}_p{100.0 * level:g}" for name in layer[-3:] for level in LEVELS]
+    quantiles = [
+        f"{name.removesuffix('_quantiles')}_p{100.0 * level:g}" for name in layer[-3:] for level in HEALTH_LEVELS
+    ]
     return [field.name for field in fields(Health)[:-1]], [*layer[:-3], *quantiles]
 
 
@@ -90,7 +92,7 @@ def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
     Raises:
         RunError: it is missing or damaged.
     """
-    from nncli.nn.training.health import LEVELS, Health, LayerHealth
+    from nncli.nn.training.health import HEALTH_LEVELS, Health, LayerHealth
 
     if HEALTH not in manifest.files:
         return ()
@@ -104,7 +106,7 @@ def read_health(folder: Path, manifest: Manifest) -> tuple[Health, ...]:
         for line in lines[1:]:
             shared, (name, *values) = line[: len(of_moment)], line[len(of_moment) :]
             numbers: list[Any] = [float(value) if value else None for value in values]
-            n = len(LEVELS)
+            n = len(HEALTH_LEVELS)
             parts = (numbers[at : at + n] for at in range(len(numbers) - 3 * n, len(numbers), n))
             quantiles = [tuple(value for value in part if value is not None) for part in parts]
             moments.setdefault(tuple(shared), []).append(LayerHealth(name, *numbers[: -3 * n], *quantiles))

@@ -41,7 +41,7 @@ from nncli.base.errors import (
 from nncli.base.plugins import CODE_FOLDER, content_of
 from nncli.base.regular_files import read_regular
 from nncli.base.text import closest_match, join_quoted, quote
-from nncli.data.formats.registry import SUFFIXES, suffix_of
+from nncli.data.formats.registry import format_of_suffix, suffix_of
 from nncli.data.sources.table_source import TableSource, as_source
 from nncli.models.ensemble import Ensemble, EnsembleSpec, spec_json
 from nncli.models.held_out_rows import HeldOutRows
@@ -126,7 +126,7 @@ def why_not_a_directory(path: Path) -> str:
 
 def missing_run_hint(path: Path) -> str:
     """The hint for a path that is no directory: a run of a similar name, or that the table comes second."""
-    if os.path.isfile(path) and suffix_of(path) in SUFFIXES:  # noqa: PTH113 - Path.is_file raises when the name is too long
+    if os.path.isfile(path) and format_of_suffix(suffix_of(path)):  # noqa: PTH113 - Path.is_file raises when the name is too long
         return f"The run comes before the table: RUN {shlex.quote(str(path))}. `nncli runs` lists the runs."
     for folder in (path.parent, Path("runs")):
         with suppress(OSError):

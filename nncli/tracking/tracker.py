@@ -46,7 +46,7 @@ class TrackedRun:
 class Point:
     """The `value` of a metric after `step` epochs, or trials, at `time`, in seconds since 1970.
 
-    The value of a distribution is its median; its `quantiles` are at the levels of `nncli.nn.training.health.LEVELS`.
+    The value of a distribution is its median; its `quantiles` are at the levels `nncli.extend.HEALTH_LEVELS`.
     """
 
     metric: str

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from nncli import predict as predict_table
-from nncli.exporters.html.fields import readable_text
+from nncli.base.web_page import readable_text
 from tests.analysis.report.support import HOSTILE, LABELS
 from tests.browser.conftest import SERVED
 from tests.browser.served import Server, answered, opened, predict

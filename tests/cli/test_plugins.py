@@ -49,11 +49,13 @@ def install(site: Path, package: str, content: str, entry: str) -> None:
     (site / f"{package}_module.py").write_text(content)
 
 
-def test_the_list_has_our_own_trackers_and_the_parts_of_files(nncli: Cli) -> None:
+def test_the_list_has_our_own_parts_and_those_of_files(nncli: Cli) -> None:
     listed = json.loads(nncli("plugins", "--code", str(FOCAL), "--json").check().out)["plugins"]
 
     assert [(item["name"], item["kind"], item["state"]) for item in listed if item["kind"] != "commands"] == [
         ("focal", "losses", "ready"),
+        ("avro", "formats", "ready"),
+        *((name, "exports", "ready") for name in ("c", "html", "js", "onnx", "python")),
         ("mlflow", "trackers", "ready"),
         ("tensorboard", "trackers", "ready"),
     ]

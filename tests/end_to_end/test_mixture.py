@@ -12,9 +12,10 @@ from nncli import cross_validate, evaluate, explain, export, load, predict, repo
 from nncli.analysis.inspection.attribution import attribute
 from nncli.analysis.inspection.encoded_rows import EncodedRows
 from nncli.data.sources.read_table import read_table
-from nncli.exporters.formats import TARGETS, ExportFormat
+from nncli.exporters.formats import ExportFormat
 from nncli.nn.losses import MixtureLoss
 from nncli.sklearn import NNRegressor
+from tests.exporters.support import EXPORT_FORMATS
 
 CONFIG = """\
 data: {path: table.csv, target: y, features: [x, z]}
@@ -106,7 +107,7 @@ def test_what_explains_a_run_takes_the_median(folder: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(result.values.sum(axis=1) + result.base, model.predict(table).values[:, 0], atol=0.5)
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", EXPORT_FORMATS, ids=lambda target: target.name)
 def test_exports_give_the_quantiles_and_intervals(folder: Path, tmp_path: Path, target: ExportFormat) -> None:
     if (missing := target.load_runner().missing()) is not None:
         pytest.skip(missing)

@@ -13,8 +13,9 @@ import pytest
 
 from nncli import cross_validate, distill, explain, export, load, predict, report, show, train
 from nncli.base.errors import ConfigError, DataError, Location
-from nncli.exporters.formats import TARGETS, ExportFormat
+from nncli.exporters.formats import ExportFormat
 from nncli.run_directory.run import Run
+from tests.exporters.support import EXPORT_FORMATS
 from tests.thorough import in_turn, partly
 
 QUICK = ["quality=fast", "epochs=3", "members=2", "workers=1", "encoding.clip_target=false"]
@@ -131,7 +132,7 @@ def test_each_of_several_targets_is_monotone(table: Path, tmp_path: Path) -> Non
 
 
 def target_of(name: str) -> ExportFormat:
-    return next(target for target in TARGETS if target.name == name)
+    return next(target for target in EXPORT_FORMATS if target.name == name)
 
 
 EXPORTED = ("python", "c", "js", "onnx")

@@ -10,13 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.api import export as api_export
+from nncli.base import plugins
 from nncli.data.table import Table
-from nncli.exporters import formats
 from nncli.exporters.formats import ExportFormat, ModelInfo
 from nncli.exporters.read_inputs import read_inputs
-from nncli.nn.program.program import Program
-from nncli.nn.program.program import run as interpret
+from nncli.nn.program.program import Program, run_nodes
 from tests.nn.program.support import answers_of
 
 TARGET = ExportFormat("referee", (".ref",), "the interpreter", 2, f"{__name__}.print_program", __name__)
@@ -33,8 +31,7 @@ def referee(
 ) -> Iterator[ExportFormat]:
     """The list of targets with this one alone."""
     with monkeypatch.context() as patch:
-        patch.setattr(formats, "TARGETS", (TARGET,))
-        patch.setattr(api_export, "TARGETS", (TARGET,))
+        patch.setattr(plugins, "load_integrations", lambda kind: {TARGET.name: TARGET})
         patch.setitem(state, "missing", missing)
         patch.setitem(state, "fault", fault)
         yield TARGET
@@ -71,4 +68,4 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
 
 def answers(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     """The outputs of a program with the columns that `nncli predict` prints."""
-    return pl.DataFrame(answers_of(program, interpret(program, read_inputs(program, Table(rows, "rows")))))
+    return pl.DataFrame(answers_of(program, run_nodes(program, read_inputs(program, Table(rows, "rows")))))

@@ -8,14 +8,17 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
+from nncli.base import plugins
 from nncli.data.table import Table
+from nncli.exporters.formats import ExportFormat
 from nncli.exporters.lowering import lower_model
 from nncli.exporters.read_inputs import read_inputs
 from nncli.models.conformal.predictor import ConformalPredictor
 from nncli.models.ensemble import AnyModel
-from nncli.nn.program.program import Role, run
+from nncli.nn.program.program import Role, run_nodes
 
 Floats = npt.NDArray[np.float64]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = tuple(plugins.load_integrations("exports").values())
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Computed:
 def compute(model: AnyModel, table: Table, conformal: ConformalPredictor | None = None) -> Computed:
     """The outputs of the program of a model for a table."""
     program = lower_model(model, conformal)
-    values = run(program, read_inputs(program, table))
+    values = run_nodes(program, read_inputs(program, table))
     nodes = {role: [*dict.fromkeys(c.node for c in program.outputs if c.role == role)] for role in get_args(Role)}
 
     def computed(role: Role) -> Floats | None:

@@ -25,7 +25,7 @@ from nncli.nn.losses import (
     TweedieLoss,
     ZeroInflatedPoissonLoss,
 )
-from nncli.nn.program.program import run
+from nncli.nn.program.program import run_nodes
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix, Decision, RankCuts, Threshold
 from nncli.targets.number import RegressionTarget
@@ -134,7 +134,7 @@ def test_a_row_with_an_infinite_number_has_no_prediction(target: Target) -> None
     program = lower_model(model)
     inputs = [column.copy() for column in read_inputs(program, TABLE)]
     inputs[1][5] = np.inf
-    values = run(program, inputs)
+    values = run_nodes(program, inputs)
     for node in program.output_nodes:
         is_refused = np.isnan(values[node]) | (values[node] == -1.0)
         assert is_refused.all(axis=1).tolist() == [i == 5 for i in range(len(TABLE))]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nncli.base.errors import CellError, Location
 from nncli.exporters.lowering import lower_model
 from nncli.exporters.parity import compare
-from nncli.exporters.python.standalone.predictions import Predictor
+from nncli.integrations.python.standalone.predictions import Predictor
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.models.read_table import table_of as table_to_predict
 from nncli.nn.activations import ElementwiseActivation

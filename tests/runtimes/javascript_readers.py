@@ -20,8 +20,8 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.number_and_date_forms import MICROSECONDS_PER_DAY
 from nncli.data.table import Table
 from nncli.exporters.formats import ModelInfo
-from nncli.exporters.javascript.module import to_javascript
 from nncli.exporters.read_inputs import read_input
+from nncli.integrations.javascript.module import to_javascript
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
 from nncli.nn.program.program import Program
 from nncli.nn.program.values import Builder, is_nan, select

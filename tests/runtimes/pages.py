@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, Page
 
 from nncli.data.table import Table
 from nncli.exporters.formats import ModelInfo
-from nncli.exporters.html.page import to_html
 from nncli.exporters.read_inputs import read_inputs
+from nncli.integrations.html.page import to_html
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Program, run
+from nncli.nn.program.program import Program, run_nodes
 from nncli.targets.output_columns import IntervalNodes
 from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import category_input, program_of
@@ -65,7 +65,7 @@ PROGRAMS = {"classes": CLASSES, "numbers": NUMBERS, "targets": TARGETS, "many": 
 def predicted(program: Program, row: Mapping[str, object]) -> dict[str, Any]:
     """The prediction of a row by NumPy, of each target, or with the probabilities."""
     frame = pl.DataFrame({name: [cell] for name, cell in row.items()})
-    answers = answers_of(program, run(program, read_inputs(program, Table(frame, "rows"))))
+    answers = answers_of(program, run_nodes(program, read_inputs(program, Table(frame, "rows"))))
     names = {c.title: c.target if c.role == "value" else c.title.removeprefix("proba_") for c in program.outputs}
     return {names[title]: cells[0] for title, cells in answers.items()}
 

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.exporters.c.source_file import to_c
 from nncli.exporters.formats import ModelInfo
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
+from nncli.integrations.c.source_file import to_c
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Program, build, run
+from nncli.nn.program.program import Program, build, run_nodes
 from nncli.nn.program.values import Builder
 from tests.cli.support import ROOT
 from tests.nn.program.support import answers_of, number
@@ -61,7 +61,7 @@ def ran(program: Path, table: str | bytes) -> subprocess.CompletedProcess[bytes]
 
 def assert_same_answers(program: Program, rows: pl.DataFrame, result: pl.DataFrame) -> None:
     dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
-    values = run(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
+    values = run_nodes(program, read_inputs(program, Table(rows, "t", dialect=dialect)))
     wanted = answers_of(program, values)
     assert result.columns == titles_of(program)
     if program.outputs[0].labels:

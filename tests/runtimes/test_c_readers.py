@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.exporters.c.source_file import to_c
+from nncli.integrations.c.source_file import to_c
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput
 from nncli.nn.program.program import Program, build
 from nncli.nn.program.values import Builder, is_nan, join, select

@@ -17,13 +17,14 @@ from nncli.base.errors import CellError
 from nncli.data.dialect import CsvDialect
 from nncli.data.number_and_date_forms import MONTH_FORMATS_OF_NEW_ROWS
 from nncli.data.table import Table
-from nncli.exporters.formats import TARGETS, ExportFormat, ModelInfo
+from nncli.exporters.formats import ExportFormat, ModelInfo
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import c_compiler
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from nncli.nn.program.program import Program, build, run
+from nncli.nn.program.program import Program, build, run_nodes
 from nncli.nn.program.values import Builder, is_nan, select
+from tests.exporters.support import EXPORT_FORMATS
 from tests.nn.program.support import number
 from tests.runtimes.hostile import category_input
 
@@ -132,7 +133,7 @@ def by_predict(program: Program, cell: str | None) -> float | None:
         inputs = read_inputs(program, Table(rows, "rows", dialect=dialect))
     except CellError:
         return None
-    return float(run(program, inputs)[program.output_nodes[0]][0, 0])
+    return float(run_nodes(program, inputs)[program.output_nodes[0]][0, 0])
 
 
 def runner_of(target: ExportFormat, file: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -155,7 +156,7 @@ def by_target(run_rows: Callable[[pl.DataFrame], pl.DataFrame], cells: Sequence[
     return by_target(run_rows, cells[:middle]) + by_target(run_rows, cells[middle:])
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", EXPORT_FORMATS, ids=lambda target: target.name)
 @pytest.mark.parametrize(("decimal", "thousands"), [(",", "."), (".", ",")])
 def test_thousands_are_read_without_the_unit_as_by_predict(
     tmp_path: Path, target: ExportFormat, decimal: str, thousands: str
@@ -180,7 +181,7 @@ def test_thousands_are_read_without_the_unit_as_by_predict(
     assert by_target(runner_of(target, file), [refused]) == [None]
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", EXPORT_FORMATS, ids=lambda target: target.name)
 @pytest.mark.parametrize(
     ("column", "cells"),
     [

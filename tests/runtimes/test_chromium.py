@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from nncli.exporters.formats import ModelInfo
-from nncli.exporters.html.page import to_html
 from nncli.exporters.runtimes import chromium
 from nncli.exporters.runtimes.process import ExportedFileError
+from nncli.integrations.html.page import to_html
 from nncli.nn.program.inputs import DateInput, NumberInput
 from nncli.nn.program.program import LabelType
 from tests.runtimes.hostile import frames, program_of, programs

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from nncli.exporters.html.fields import readable_text
-from nncli.exporters.html.page import to_html
+from nncli.base.web_page import readable_text
+from nncli.integrations.html.page import to_html
 from nncli.nn.program.inputs import NumberInput, ProgramInput
 from nncli.nn.program.program import Program, groups_of, select_outputs
 from tests.runtimes.hostile import category_input, program_of, texts

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
-from nncli.exporters.javascript.module import to_javascript
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes.node import run as run_in_node
 from nncli.exporters.runtimes.process import ExportedFileError
+from nncli.integrations.javascript.module import to_javascript
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, TextInput
 from nncli.nn.program.nodes import NODE_TYPES, Binary, BinaryFunction, Unary, UnaryFunction
-from nncli.nn.program.program import Program, build, run
+from nncli.nn.program.program import Program, build, run_nodes
 from nncli.nn.program.values import (
     Builder,
     absolute,
@@ -111,7 +111,7 @@ def test_terms_are_counted_as_by_predict(tmp_path_factory: pytest.TempPathFactor
 def predictions(program: Program, rows: pl.DataFrame) -> pl.DataFrame:
     """The predictions of the interpreter, in the columns of `predict`."""
     dialect = CsvDialect(decimal=program.decimal, thousands=program.thousands)
-    values = run(program, read_inputs(program, Table(rows, "rows", dialect=dialect)))
+    values = run_nodes(program, read_inputs(program, Table(rows, "rows", dialect=dialect)))
     return pl.DataFrame(answers_of(program, values))
 
 

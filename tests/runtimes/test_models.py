@@ -11,7 +11,7 @@ import pytest
 
 from nncli import export, threshold, train
 from nncli.data.table import Table
-from nncli.exporters.formats import TARGETS, ExportFormat, ModelInfo
+from nncli.exporters.formats import ExportFormat, ModelInfo
 from nncli.exporters.lowering import exported_cells, lower_model
 from nncli.exporters.parity import ParityReport
 from nncli.exporters.parity_check import ParityCheck, table_of_features
@@ -29,6 +29,7 @@ from nncli.targets.classes import ClassificationTarget
 from nncli.targets.decision import CostMatrix
 from tests.api.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 from tests.cli.support import DATA
+from tests.exporters.support import EXPORT_FORMATS
 from tests.exporters.test_lowering import CLIPPED, THREE, TWO_OF_THREE, with_decision
 from tests.models.test_rates import LOSSES as LOG_LINKS
 from tests.models.test_rates import RATES, held_out_rows, is_proportional, model_with, rows_of
@@ -63,7 +64,7 @@ LOSSES: list[tuple[type[Any], Any]] = [
 ]
 
 
-@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+@pytest.fixture(params=EXPORT_FORMATS, ids=lambda target: target.name)
 def target(request: pytest.FixtureRequest) -> ExportFormat:
     """A target whose runtime is there."""
     result: ExportFormat = request.param

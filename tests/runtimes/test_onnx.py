@@ -15,12 +15,12 @@ from nncli.base.errors import DataError
 from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
 from nncli.exporters.formats import ModelInfo
-from nncli.exporters.onnx.model import to_onnx
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import onnxruntime as runner
 from nncli.exporters.runtimes.process import ExportedFileError
+from nncli.integrations.onnx.model import to_onnx
 from nncli.nn.program.inputs import CategoryInput, DateInput, NumberInput, ProgramInput, TextInput
-from nncli.nn.program.program import Program, run
+from nncli.nn.program.program import Program, run_nodes
 from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import category_input, frames, key_of, program_of, programs, texts, titles_of
 
@@ -33,7 +33,7 @@ def check(program: Program, rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
     file.write_bytes(to_onnx(program, INFO))
     result = runner.run(file, rows)
     table = Table(rows, "rows", dialect=CsvDialect(decimal=program.decimal, thousands=program.thousands))
-    wanted = answers_of(program, run(program, read_inputs(program, table)))
+    wanted = answers_of(program, run_nodes(program, read_inputs(program, table)))
     assert result.columns == titles_of(program)
     for column in program.outputs:
         if column.role == "class":

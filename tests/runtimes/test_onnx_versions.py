@@ -17,16 +17,16 @@ from filelock import FileLock
 from nncli.data.encoders.column_types import Column
 from nncli.data.table import Table
 from nncli.exporters.lowering import lower_model
-from nncli.exporters.onnx.model import to_onnx
 from nncli.exporters.runtimes import onnxruntime as runner
+from nncli.integrations.onnx.model import to_onnx
 from nncli.nn.layers.dense import Dense
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.program import Program
 from nncli.nn.program.values import Builder
 from tests.api.explained import CITY, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
-from tests.exporters.onnx.support import INFO, number_program
-from tests.exporters.onnx.test_program_nodes_operations import CASES
 from tests.exporters.test_lowering import CLIPPED, THREE
+from tests.integrations.onnx.support import INFO, number_program
+from tests.integrations.onnx.test_program_nodes_operations import CASES
 from tests.runtimes.hostile import category_input, program_of, texts
 from tests.runtimes.test_models import MODELS
 

@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.data.table import Table
-from nncli.exporters.python.source_file import to_python
 from nncli.exporters.read_inputs import read_inputs
 from nncli.exporters.runtimes import process as python
+from nncli.integrations.python.source_file import to_python
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Program, run
-from tests.exporters.python.support import INFO
-from tests.exporters.python.test_source_file import check_hostile_texts
+from nncli.nn.program.program import Program, run_nodes
+from tests.integrations.python.support import INFO
+from tests.integrations.python.test_source_file import check_hostile_texts
 from tests.nn.program.support import answers_of
 from tests.runtimes.hostile import frames, program_of, programs, texts, titles_of
 
@@ -40,7 +40,7 @@ def test_hostile_programs_and_tables_have_the_answers_of_the_interpreter(
     file = tmp_path / "model.py"
     file.write_text(to_python(program, INFO), "utf-8")
     result = python.run(file, table, interpreter)
-    values = run(program, read_inputs(program, Table(table, "t")))
+    values = run_nodes(program, read_inputs(program, Table(table, "t")))
     wanted = answers_of(program, values)
     assert result.columns == titles_of(program)
     if program.outputs[0].labels:

@@ -14,7 +14,7 @@ from nncli.data.table import Table
 from nncli.models.predictions import Predictions
 from nncli.nn.losses import BinaryCrossEntropyLoss
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import build, run
+from nncli.nn.program.program import build, run_nodes
 from nncli.nn.program.values import Builder, join
 from nncli.targets.decision import LabelThresholds
 from nncli.targets.labels import MultilabelTarget
@@ -161,7 +161,7 @@ def test_a_program_computes_temperatures_and_decisions_as_predictions_do(tempera
     codes = target.lower_codes(value, THRESHOLDS)
     outputs = target.program_outputs(OutputNodes(value.position, codes.position))
     program = build(builder, outputs, "float64")
-    computed = run(program, [P[:, :1], P[:, 1:]])
+    computed = run_nodes(program, [P[:, :1], P[:, 1:]])
     predictions = Predictions(target, P, decision=THRESHOLDS).with_temperature(temperature)
     expected = pl.DataFrame(target.program_columns(predictions))
     assert expected.columns == [column.title for column in program.outputs]

@@ -17,7 +17,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Floats
 from nncli.nn.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, Loss, MSELoss, OrdinalLoss, SurvivalLoss
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import OutputColumn, build, run
+from nncli.nn.program.program import OutputColumn, build, run_nodes
 from nncli.nn.program.values import Builder, Value, join
 from nncli.targets.classes import ClassificationTarget
 from nncli.targets.labels import MultilabelTarget
@@ -92,7 +92,7 @@ def computed(function: Callable[[Value], Value], P: Floats) -> Floats:
     result = function(join([builder.input(NumberInput(str(j))) for j in range(P.shape[1])]))
     outputs = [OutputColumn(str(j), "value", result.position, j) for j in range(result.width)]
     program = build(builder, outputs, "float64")
-    return run(program, [P[:, [j]] for j in range(P.shape[1])])[program.output_nodes[0]]
+    return run_nodes(program, [P[:, [j]] for j in range(P.shape[1])])[program.output_nodes[0]]
 
 
 @targets

@@ -9,8 +9,8 @@ import pytest
 
 from nncli.base.credentials import with_credentials
 from nncli.base.errors import UsageError
+from nncli.integrations.tensorboard import TensorBoard
 from nncli.tracking import tracker as choice
-from nncli.tracking.tensorboard import TensorBoard
 from nncli.tracking.tracker import TrackerChoice, parse_trackers
 
 

@@ -11,7 +11,7 @@ from nncli.api.tune import TuneEvent, tune_events
 from nncli.base.errors import RunError
 from nncli.base.findings import FindingCode
 from nncli.fitting.train.events import TrackingStopped
-from nncli.tracking.tensorboard import TensorBoard
+from nncli.integrations.tensorboard import TensorBoard
 from nncli.tuning.tracking import track_directory
 from nncli.tuning.trials import load_trials
 from tests.tracking.support import Memory, scalars

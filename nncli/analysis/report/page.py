@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from nncli.base.atomic_files import check_overwrite, write_text
 from nncli.base.errors import Location, UsageError
 from nncli.base.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable, format_number, short_number
-from nncli.base.web_style import base_style
+from nncli.base.web_page import base_style
 from nncli.version import __version__
 
 NoticeLevel = Literal["note", "warning", "error"]

@@ -436,9 +436,9 @@ def _check_not_table(path: FilePath) -> None:
     """Raise a ConfigError if the file name is that of a table: YAML syntax errors would not help."""
     if path.suffix.lower() in (".yaml", ".yml", ".txt", "") or not path.is_file():
         return
-    from nncli.data.formats.registry import SUFFIXES, ZIP, suffix_of  # rarely needed
+    from nncli.data.formats.registry import ZIP, suffix_of, table_suffixes  # rarely needed
 
-    if suffix_of(path) in (*SUFFIXES, ZIP):
+    if suffix_of(path) in (*table_suffixes(), ZIP):
         target = UseOption("target", "target", placeholder="COLUMN")
         hint = Advice("Write a configuration for it: ", RunCommand("init", (str(path),), (target, TO_CONFIG)))
         raise ConfigError(ConfigIssue("this is a table, not a configuration", Location(str(path)), hint))

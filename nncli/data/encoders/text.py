@@ -26,7 +26,7 @@ MIN_WORDS, MIN_DISTINCT = 3, 32
 """Words in the median cell of a text column, and distinct cells, of which it has more: fewer make categories."""
 MIN_ROWS = 20
 """Training rows that a term must occur in, and rows it must be absent from. From fewer mostly noise is learned."""
-WORD = r"[\p{L}\p{M}\p{N}]+"
+WORD_PATTERN = r"[\p{L}\p{M}\p{N}]+"
 LETTER = r"\p{L}"
 """Most cells of a text column have one; phone numbers in groups of digits do not."""
 MAX_CHARACTERS = 100_000
@@ -171,7 +171,7 @@ def pieces(cells: pl.Series, most_rows: int = PIECE_BYTES) -> Iterator[pl.Series
 
 def unigrams(cells: pl.Series) -> pl.DataFrame:
     """All words in lower case, in order: columns `row` (position of the cell) and `term`."""
-    lists = cells.str.slice(0, MAX_CHARACTERS).str.to_lowercase().str.extract_all(WORD)
+    lists = cells.str.slice(0, MAX_CHARACTERS).str.to_lowercase().str.extract_all(WORD_PATTERN)
     rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
     return pl.DataFrame({"row": rows, "term": lists}).explode("term").drop_nulls()
 

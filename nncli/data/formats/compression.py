@@ -14,7 +14,7 @@ import sys
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -63,9 +63,9 @@ class Decoder(Protocol):
 class Compression:
     """A kind of compression, of files with this suffix.
 
-    `magics` are the first bytes of a file, one of them; `errors` what the decoder raises for damaged data. A file
-    that `may_repeat` has one or more compressed streams, one after the other. `decoder` makes a new decoder, and
-    `open_writer` a stream that compresses into a file, with the same bytes for the same content.
+    `magics` are the first bytes of a file, one of them; `errors` what the decoder raises for damaged data. A file has
+    one or more compressed streams, one after the other. `decoder` makes a new decoder, and `open_writer` a stream that
+    compresses into a file, with the same bytes for the same content.
     """
 
     suffix: str
@@ -73,7 +73,6 @@ class Compression:
     errors: tuple[type[Exception], ...]
     decoder: Callable[[], Decoder]
     open_writer: Callable[[IO[bytes]], Any]
-    may_repeat: bool = True
 
 
 class _ZlibDecoder:
@@ -136,8 +135,6 @@ GZIP = Compression(
     # No name and no time in the header, which would differ from run to run.
     lambda file: gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0),
 )
-DEFLATE = replace(GZIP, suffix="", magics=(), decoder=partial(_ZlibDecoder, -zlib.MAX_WBITS), may_repeat=False)
-"""The compression of .gz without a header, as in blocks of Avro."""
 ZSTANDARD = Compression(
     ".zst",
     # Those of a frame, and of frames to be skipped.
@@ -230,7 +227,7 @@ class DecompressedStream(ByteStream):
         while True:
             data = b""
             if self._decoder.eof:
-                if not self._compression.may_repeat or not (data := self._next_member()):
+                if not (data := self._next_member()):
                     return b""
                 self._decoder = self._compression.decoder()
             elif self._decoder.needs_input and not (data := self._read()):

@@ -10,10 +10,11 @@ from typing import IO, ClassVar
 
 import polars
 
+from nncli.base.errors import Location, UsageError
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
 from nncli.data.formats.streams import InputFile, open_input
-from nncli.data.formats.writers import Sink, Writable
+from nncli.data.formats.writers import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.table import Table, replace_na_values
 
 
@@ -63,9 +64,15 @@ class FileFormat(ABC):
             DataError: the stream cannot be read, or is not of this format.
         """
 
-    @abstractmethod
     def open_sink(self, file: Writable, path: Path | None, options: FileOptions) -> AbstractContextManager[Sink]:
-        """Yield a sink that writes to `file`, which becomes `path` (None: standard output)."""
+        """Yield a sink that writes to `file`, which becomes `path` (None: standard output).
+
+        Raises:
+            UsageError: the format is only read.
+        """
+        place = Location(source=STANDARD_OUTPUT if path is None else str(path))
+        hint = "Write Parquet or Arrow, which have the same types."
+        raise UsageError("files of this format are only read", location=place, hint=hint)
 
 
 def as_tables(frames: Iterable[tuple[int, polars.DataFrame]], file: InputFile, options: ReadOptions) -> Iterator[Table]:

@@ -1,6 +1,6 @@
 """The registry of file formats, and the inference of a format from a file name.
 
-To add a format, write a subclass of FileFormat in a new file and add an entry here.
+To add a format, write a subclass of FileFormat in a new file and add an entry here, or a part of nncli/integrations.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class FormatKind(NamedPart):
 
     @classmethod
     def built_in_names(cls) -> frozenset[str]:
-        """The names of the formats below."""
-        return frozenset(BUILT_IN)
+        """The names of the formats below, and of nncli/integrations."""
+        return frozenset(BUILT_IN) | super().built_in_names()
 
 
 class Format(StrEnum):
@@ -58,7 +58,6 @@ class Format(StrEnum):
     PARQUET = "parquet"
     JSONL = "jsonl"
     ARROW = "arrow"
-    AVRO = "avro"
 
     @classmethod
     def _missing_(cls, value: object) -> Format | None:
@@ -92,9 +91,6 @@ BUILT_IN: dict[str, FormatKind] = {
     Format.JSONL: FormatKind((".jsonl", ".ndjson"), "nncli.data.formats.jsonlines:JsonLinesFormat"),
     Format.ARROW: FormatKind(
         (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.formats.arrow:ArrowFormat", is_columnar=True
-    ),
-    Format.AVRO: FormatKind(
-        (".avro",), "nncli.data.formats.avro:AvroFormat", is_columnar=True, is_compressed=True, is_written=False
     ),
 }
 FORMATS: Mapping[str, FormatKind] = ChainMap(BUILT_IN, plugins.loaded("formats"))
@@ -146,11 +142,8 @@ class FileOptions(Options):
 SUFFIXES = {suffix: Format(name) for name, entry in BUILT_IN.items() for suffix in entry.suffixes}
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
-READ_ONLY = {
-    ".avro": "Name it .parquet or .arrow, which have the same types.",
-    ".arrows": "Name it .arrow, for Arrow's file format.",
-}
-"""Suffixes of files that are not written, each with what to do."""
+STREAM_SUFFIX = ".arrows"
+"""The suffix of Arrow's stream format, of which files are only read."""
 ZIP = ".zip"
 DATABASES = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb"}
 """Usual suffixes of the files of databases, with the scheme of their URLs."""
@@ -166,6 +159,24 @@ def suffix_of(path: PurePath) -> str:
     return without_compression(path).suffix.lower()
 
 
+def format_of_suffix(suffix: str) -> Format | None:
+    """The format of files with a suffix, in lower case; None if it is that of no format."""
+    if suffix in SUFFIXES or not suffix:
+        return SUFFIXES.get(suffix)
+    for load in (plugins.load_integrations, plugins.load_all):
+        for name, entry in load("formats").items():
+            if suffix in entry.suffixes:
+                return Format(name)
+    return None
+
+
+def table_suffixes() -> tuple[str, ...]:
+    """The suffixes of formats, built in or loaded."""
+    for name in plugins.load_integrations("formats"):
+        Format(name)
+    return tuple(SUFFIXES)
+
+
 def format_of(path: PurePath) -> Format:
     """The format of a file according to its name, without a suffix of compression.
 
@@ -173,15 +184,12 @@ def format_of(path: PurePath) -> Format:
         UsageError: the suffix is unknown or missing, or it is one such as .parquet.gz.
     """
     suffix, place = suffix_of(path), Location(source=str(path))
-    if suffix and suffix not in SUFFIXES:
-        for name, entry in plugins.load_all("formats").items():
-            if suffix in entry.suffixes:
-                return Format(name)
-    if suffix not in SUFFIXES:
+    file_format = format_of_suffix(suffix)
+    if file_format is None:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             raise UsageError("this is a folder, not a file", location=place, hint="Name a file inside it.")
         if suffix == ZIP:
-            inner = path.stem if PurePath(path.stem).suffix.lower() in SUFFIXES else f"{path.stem}.csv"
+            inner = path.stem if PurePath(path.stem).suffix.lower() in table_suffixes() else f"{path.stem}.csv"
             hint = f"Name it {inner}.gz, or another of {', '.join(COMPRESSION_SUFFIXES)}."
             raise UsageError("a .zip file can only be read, by that name", location=place, hint=hint)
         raise UsageError(
@@ -189,7 +197,7 @@ def format_of(path: PurePath) -> Format:
             location=place,
             hint=_format_hint(path, suffix),
         )
-    file_format, compression = SUFFIXES[suffix], path.suffix.lower()
+    compression = path.suffix.lower()
     if FORMATS[file_format].is_compressed and compression_of(compression) is not None:
         hint = f"A {suffix} file is compressed already: leave out the {compression}."
         raise UsageError(f"a {suffix} file cannot be inside a {compression} file", location=place, hint=hint)
@@ -211,11 +219,11 @@ def _format_hint(path: PurePath, suffix: str) -> str:
     if (hint := database_hint(path)) is not None:
         return hint
     # Most pairs of two letters are similar: .py is no misspelled .pq.
-    near = closest_match(suffix, SUFFIXES) if len(suffix) > MIN_SUFFIX else None
+    near = closest_match(suffix, table_suffixes()) if len(suffix) > MIN_SUFFIX else None
     return (
         ("Workbooks are read, not written. " if suffix in SPREADSHEETS else "")
         + (f"Did you mean {near}? " if near else "")
-        + f"Supported are {', '.join(SUFFIXES)}, those of text also with {', '.join(COMPRESSION_SUFFIXES)}; "
+        + f"Supported are {', '.join(table_suffixes())}, those of text also with {', '.join(COMPRESSION_SUFFIXES)}; "
         + f"only read are {ZIP} and the workbooks {', '.join(SPREADSHEETS)}."
     )
 
@@ -226,17 +234,15 @@ def writable_format(path: PurePath) -> Format:
     Raises:
         UsageError: as `format_of`, or files of this name are only read.
     """
-    file_format = format_of(path)
-    if suffix_of(path) in READ_ONLY:
-        raise UsageError(
-            f"{suffix_of(path)} files are only read",
-            location=Location(source=str(path)),
-            hint=READ_ONLY[suffix_of(path)],
-        )
+    file_format, suffix = format_of(path), suffix_of(path)
+    if suffix == STREAM_SUFFIX or not FORMATS[file_format].is_written:
+        hint = "Name it .parquet or .arrow, which have the same types."
+        raise UsageError(f"{suffix} files are only read", location=Location(source=str(path)), hint=hint)
     return file_format
 
 
 def detect_format(head: bytes) -> Format:
     """The format of a stream without a file name, from its first bytes; CSV if no other format matches."""
+    plugins.load_integrations("formats")
     others = (name for name in (*map(Format, plugins.loaded("formats")), *Format) if name is not Format.CSV)
     return next((name for name in others if name.load().detects(head)), Format.CSV)

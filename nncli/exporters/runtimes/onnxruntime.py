@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,13 +17,24 @@ from nncli.data.columns.parsing import read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.text import unigrams
 from nncli.data.table import Table
-from nncli.exporters.onnx.graph import INPUTS, OUTPUTS, READING
 from nncli.exporters.read_inputs import read_input
 from nncli.exporters.runtimes.process import ExportedFileError
 from nncli.nn.program.inputs import DateInput, NumberInput
 from nncli.targets.class_labels import ClassLabels
 
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
+
+
+class OnnxMetadata(StrEnum):
+    """The keys of the metadata of a model. The values of the last three are JSON."""
+
+    RUN = "nncli.run"
+    CHECKSUM = "nncli.checksum"
+    INPUTS = "nncli.inputs"
+    OUTPUTS = "nncli.outputs"
+    READING = "nncli.reading"
+
+
 BATCH = 64
 """Rows that are computed at a time: more of them need more memory than the caches of a processor have."""
 
@@ -40,8 +52,8 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
         CellError: a cell cannot be read.
     """
     session = Session(file)
-    reading, parts = session.metadata[READING], list[Tensors]()
-    inputs = session.metadata[INPUTS]
+    reading, parts = session.metadata[OnnxMetadata.READING], list[Tensors]()
+    inputs = session.metadata[OnnxMetadata.INPUTS]
     decimals = tuple((described["column"], described["decimal"]) for described in inputs if "decimal" in described)
     words = tuple((described["column"], tuple(described.get("missing_words", ()))) for described in inputs)
     marks = {"decimal": reading["decimal"], "decimals": decimals, "thousands": reading["thousands"]}
@@ -50,7 +62,9 @@ def run(file: Path, rows: pl.DataFrame) -> pl.DataFrame:
     table.require_features([described["column"] for described in inputs])
     for start in range(0, max(1, len(table)), BATCH):
         parts.append(session.run(session.tensors(table.part(start, start + BATCH))))
-    return _frame(session.metadata[OUTPUTS], {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+    return _frame(
+        session.metadata[OnnxMetadata.OUTPUTS], {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    )
 
 
 class Session:
@@ -66,12 +80,15 @@ class Session:
         except Exception as error:
             raise ExportedFileError(f"ONNX Runtime refused {file.name}: {error}") from error
         properties = self.session.get_modelmeta().custom_metadata_map
-        self.metadata: Mapping[str, Any] = {key: json.loads(properties[key]) for key in (INPUTS, OUTPUTS, READING)}
+        described = (OnnxMetadata.INPUTS, OnnxMetadata.OUTPUTS, OnnxMetadata.READING)
+        self.metadata: Mapping[str, Any] = {key: json.loads(properties[key]) for key in described}
 
     def tensors(self, table: Table) -> Tensors:
         """The inputs by their names, from the columns of a table; raises CellError where a cell cannot be read."""
-        missing = self.metadata[READING]["missing_values"]
-        return {described["name"]: _tensor(described, table, missing) for described in self.metadata[INPUTS]}
+        missing = self.metadata[OnnxMetadata.READING]["missing_values"]
+        return {
+            described["name"]: _tensor(described, table, missing) for described in self.metadata[OnnxMetadata.INPUTS]
+        }
 
     def run(self, inputs: Tensors) -> Tensors:
         """The outputs by their names."""

@@ -29,7 +29,7 @@ from nncli.nn.losses.distributions import (
 )
 from nncli.nn.losses.loss import MEDIAN, BoundLoss, Levels, bind_elementwise
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import OutputColumn, Program, build, run
+from nncli.nn.program.program import OutputColumn, Program, build, run_nodes
 from nncli.nn.program.values import Builder, Value, absolute, exp, floor, join, maximum, minimum, select, tanh
 from nncli.nn.program.values import sqrt as value_sqrt
 
@@ -112,7 +112,7 @@ class MixtureLoss(DistributionLoss):
         program = _quantile_program(self, k)
         for start in range(0, len(Z), BLOCK_ROWS):
             rows = Z[start : start + BLOCK_ROWS].astype(np.float64)
-            Q[start : start + BLOCK_ROWS] = run(program, [*rows.T[:, :, None]])[program.output_nodes[0]]
+            Q[start : start + BLOCK_ROWS] = run_nodes(program, [*rows.T[:, :, None]])[program.output_nodes[0]]
         return Q.reshape(len(Z), k, len(self.levels))
 
     def lower_quantiles(self, z: Value) -> Value:

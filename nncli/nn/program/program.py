@@ -101,7 +101,7 @@ class Program:
         return sum(node.values.nbytes for _, node in self.constants)
 
 
-def run(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
+def run_nodes(program: Program, inputs: Sequence[Floats]) -> dict[int, Floats]:
     """The values (rows, width) of the nodes of the outputs; the others are freed once no operation needs them."""
     values: dict[int, Floats] = {}
     with np.errstate(all="ignore"):

@@ -33,7 +33,7 @@ SATURATED_SLOPE = 0.05
 """A value is saturated if the slope is not larger than this fraction of the slope at 0."""
 FEW_STEPS = 20
 """Steps of an epoch up to which every second measurement is left out: it would take as long as some steps."""
-LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+HEALTH_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Levels of the quantiles by which distributions are described."""
 MAX_SAMPLE = 1024
 """Numbers of which quantiles are computed."""
@@ -47,8 +47,8 @@ class LayerHealth:
     fraction of units that pass no gradient on in any row, `saturated` that of the values beyond which a bounded
     activation is flat; both are None where they have no meaning. The norms are Euclidean: of the weights without
     biases, of their gradient (root of the mean square over the batches), and of the next update. The quantiles at
-    LEVELS are of z and the gradient of one batch, and of the weights; the input has none of the latter two without
-    embeddings.
+    HEALTH_LEVELS are of z and the gradient of one batch, and of the weights; the input has none of the latter two
+    without embeddings.
     """
 
     name: str
@@ -288,10 +288,10 @@ class HealthMonitor:
 
 
 def _quantiles(parts: Sequence[Array]) -> tuple[float, ...]:
-    """The quantiles at LEVELS of evenly spaced numbers of some vectors; nothing of nothing."""
+    """The quantiles at HEALTH_LEVELS of evenly spaced numbers of some vectors; nothing of nothing."""
     step = sum(part.size for part in parts) // MAX_SAMPLE | 1  # odd, so that not always the same units are chosen
     values = np.sort(np.concatenate([part[::step] for part in parts])) if parts else np.zeros(0)
-    return tuple(values[[round(level * (values.size - 1)) for level in LEVELS]].tolist()) if values.size else ()
+    return tuple(values[[round(level * (values.size - 1)) for level in HEALTH_LEVELS]].tolist()) if values.size else ()
 
 
 def norm(vector: Array, spans: Iterable[slice] = (slice(None),)) -> float:

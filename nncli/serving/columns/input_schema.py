@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from nncli.data.encoders.column_types import Column
 from nncli.data.encoders.encoder import program_inputs
-from nncli.exporters.html.fields import day_text
+from nncli.exporters.form import day_text
 from nncli.exporters.lowering import typical_inputs
 from nncli.models.ensemble import AnyModel, Ensemble
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput, TextInput

@@ -12,8 +12,8 @@ from string import Template
 from typing import Any
 
 from nncli.base.text import escape_unprintable
-from nncli.exporters.html.fields import html_text, readable_text
-from nncli.exporters.html.page import document, page_style, template
+from nncli.base.web_page import document, html_text, readable_text, template
+from nncli.exporters.form import form_style
 from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.serving.bodies.media_types import BODIES, MediaType
 from nncli.serving.columns.input_schema import Feature
@@ -78,7 +78,7 @@ def content_security_policy() -> str:
 
 @cache
 def _style() -> str:
-    return page_style() + template("page.css", PACKAGE) + template("docs.css", PACKAGE)
+    return form_style() + template("page.css", PACKAGE) + template("docs.css", PACKAGE)
 
 
 def _model(model: ServedModel, number: int, *, has_token: bool) -> str:

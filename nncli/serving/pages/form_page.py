@@ -11,19 +11,17 @@ from functools import cache
 from string import Template
 from typing import Any
 
-from nncli.exporters.html.fields import field, html_text, readable_text
-from nncli.exporters.html.page import (
-    document,
+from nncli.base.web_page import as_literal, document, html_text, readable_text, safe_script, source_hash, template
+from nncli.exporters.form import (
+    classes_of,
     explanation,
-    field_data,
-    output_data,
-    page_style,
-    safe_script,
-    source_hash,
-    template,
+    field,
+    form_data,
+    form_scripts,
+    form_style,
+    input_data,
     title_of,
 )
-from nncli.exporters.javascript.module import as_literal, classes_of, input_data
 from nncli.models.conformal.uncertainty_options import UncertaintyOptions
 from nncli.nn.program.program import groups_of
 from nncli.serving.models.effects import most_rows
@@ -35,7 +33,6 @@ from nncli.version import __version__
 
 LEVEL = 0.9
 """The level of the intervals or sets."""
-SHARED_SCRIPTS = ("form.js", "answer.js", "effects.js", "csv.js", "drop.js")
 SCRIPTS = ("request.js", "main.js", "table.js")
 
 
@@ -98,7 +95,7 @@ def content_security_policy() -> str:
 
 @cache
 def _script() -> str:
-    parts = [*map(template, SHARED_SCRIPTS), *map(_template, SCRIPTS)]
+    parts = [form_scripts(), *map(_template, SCRIPTS)]
     data = 'const { inputs, model, page } = JSON.parse(document.getElementById("data").textContent);'
     return safe_script("function start(token) {\n" + "\n".join([data, *parts]) + "}\n\n" + _template("start.js"))
 
@@ -106,7 +103,7 @@ def _script() -> str:
 @cache
 def _style() -> str:
     """The style of all pages, since the page that asks for the token becomes one of them."""
-    return page_style() + _template("page.css") + _template("docs.css")
+    return form_style() + _template("page.css") + _template("docs.css")
 
 
 def _template(name: str) -> str:
@@ -131,7 +128,8 @@ def _data(model: ServedModel, options: ServerOptions, method: ConformalMethod | 
     bounds = () if method is None else (IntervalNodes(LEVEL, 3, 4),)
     nodes = OutputNodes(0, 1, 2 if levels else None, levels, bounds=bounds)
     outputs = target.program_outputs(nodes) or number_columns(target.names, nodes)
-    output, groups = output_data(outputs), groups_of(outputs)
+    data, groups = form_data(form, outputs), groups_of(outputs)
+    output = data["output"]
     if groups.labels:
         model_data |= {"labels": list(groups.labels), "classes": classes_of(groups)}
         output["sets"] = [] if method is None else [["90 % set", set_column(LEVEL)]]
@@ -140,13 +138,7 @@ def _data(model: ServedModel, options: ServerOptions, method: ConformalMethod | 
     return {
         "inputs": [input_data(column) for column in form.inputs],
         "model": model_data,
-        "page": {
-            "decimal": form.decimal,
-            "inputs": [field_data(form, column) for column in form.inputs],
-            "output": output,
-            "query": "&".join(query),
-            "maxBody": options.max_body,
-        },
+        "page": {**data, "query": "&".join(query), "maxBody": options.max_body},
     }
 
 

@@ -17,7 +17,7 @@ from nncli.data.encoders.encoding_options import CategoricalOptions, EncodingOpt
 from nncli.data.table import Table
 from nncli.exporters.read_inputs import read_inputs
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import build, run
+from nncli.nn.program.program import build, run_nodes
 from nncli.nn.program.values import Builder
 from tests.assertions import raises
 from tests.nn.program.support import number
@@ -69,7 +69,7 @@ def lowered(encoder: Encoder, members: list[Encoder], rows: Table, precision: st
     features = lower_encoder(encoder, builder, inputs, precision)
     assert features.X is not None
     program = build(builder, number(features.X), "float64")
-    values = run(program, read_inputs(program, rows))
+    values = run_nodes(program, read_inputs(program, rows))
     codes = [
         column.member_codes[read_inputs(program, rows)[builder.inputs.index(inputs[c.name])][:, 0].astype(int)]
         for c, column in zip(encoder.embedded, features.embedded, strict=True)
@@ -118,7 +118,7 @@ def test_an_infinite_number_or_date_becomes_nan(options: dict[str, Any], value: 
     for name in ("x", "gaps", "constant", "day"):
         inputs = [column.copy() for column in read_inputs(program, rows)]
         inputs[encoder.names.index(name)][3] = value
-        X = run(program, inputs)[program.output_nodes[0]]
+        X = run_nodes(program, inputs)[program.output_nodes[0]]
         assert (~np.isfinite(X)).any(axis=1).tolist() == [i == 3 for i in range(N)]
 
 

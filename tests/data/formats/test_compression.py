@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.compression import (
     COMPRESSIONS,
-    DEFLATE,
     Compression,
     CompressionError,
     DecompressedStream,
@@ -257,10 +256,6 @@ def test_zstd_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_suffixes_are_known_in_any_case() -> None:
     assert compression_of(".GZ") is COMPRESSIONS[0]
     assert compression_of(".csv") is None
-
-
-def test_what_follows_a_block_of_deflate_is_ignored() -> None:
-    assert read(gzip.compress(b"abc")[10:], DEFLATE) == b"abc"
 
 
 def test_a_file_that_grows_absurdly_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.exporters.c.source_file import cell, header_line
 from nncli.exporters.runtimes import c_compiler
+from nncli.integrations.c.source_file import cell, header_line
 from tests.runtimes.hostile import words
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.exporters.python.source_file import to_python
 from nncli.exporters.runtimes import process as python
 from nncli.exporters.runtimes.process import ExportedFileError
+from nncli.integrations.python.source_file import to_python
 from nncli.nn.program.inputs import DateInput, NumberInput, ProgramInput
-from tests.exporters.python.support import INFO, imported
+from tests.integrations.python.support import INFO, imported
 from tests.runtimes.hostile import category_input, program_of
 
 COLUMNS: list[ProgramInput] = [NumberInput("age"), category_input("city", ["Oslo"]), DateInput("since", ("iso",))]

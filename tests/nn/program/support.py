@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import LabelType, OutputColumn, Program, build, run
+from nncli.nn.program.program import LabelType, OutputColumn, Program, build, run_nodes
 from nncli.nn.program.values import Builder, Value, join
 from nncli.targets.output_columns import OutputNodes, number_columns
 
@@ -60,5 +60,5 @@ def compute(lower: Callable[[Value], Value], X: npt.ArrayLike) -> Floats:
     rows = np.asarray(X, np.float64)
     program = program_of(lower, rows.shape[1])
     positions = [int(column.name[1:]) for column in program.inputs]
-    value = run(program, [rows[:, [j]] for j in positions])[program.output_nodes[0]]
+    value = run_nodes(program, [rows[:, [j]] for j in positions])[program.output_nodes[0]]
     return np.broadcast_to(value, (len(rows), value.shape[-1]))

@@ -5,7 +5,7 @@ import pytest
 
 from nncli.nn.program.inputs import NumberInput
 from nncli.nn.program.nodes import ConstantNode, operands
-from nncli.nn.program.program import OutputColumn, Program, Role, build, run, select_outputs, without_unused_nodes
+from nncli.nn.program.program import OutputColumn, Program, Role, build, run_nodes, select_outputs, without_unused_nodes
 from nncli.nn.program.values import Builder, exp, join
 from nncli.targets.output_columns import IntervalNodes, OutputNodes, number_columns
 from tests.nn.program.support import answers_of, classes, number
@@ -19,7 +19,7 @@ def test_nodes_that_no_output_needs_are_left_out_and_the_others_renumbered() -> 
     program = build(builder, number(y), "float64")
     assert len(program.nodes) == 3
     assert all(j < i for i, node in enumerate(program.nodes) for j in operands(node))
-    assert run(program, [np.array([[2.0]])])[program.output_nodes[0]].tolist() == [[3.0]]
+    assert run_nodes(program, [np.array([[2.0]])])[program.output_nodes[0]].tolist() == [[3.0]]
 
 
 def test_all_outputs_are_renumbered() -> None:
@@ -29,7 +29,7 @@ def test_all_outputs_are_renumbered() -> None:
     values = [x + float(i) for i in range(1, 5)]
     outputs = [OutputColumn(str(i), "value", value.position) for i, value in enumerate(values)]
     program = build(builder, outputs, "float64")
-    computed = run(program, [np.array([[10.0]])])
+    computed = run_nodes(program, [np.array([[10.0]])])
     assert answers_of(program, computed) == {"0": [11.0], "1": [12.0], "2": [13.0], "3": [14.0]}
 
 
@@ -64,7 +64,7 @@ def test_selected_outputs_are_those_of_the_whole_program(role: Role, titles: lis
     program, X = classifier(), [np.array([[0.5], [-2.0]])]
     selected = select_outputs(program, role)
     assert len(selected.nodes) < len(program.nodes)
-    before, after = answers_of(program, run(program, X)), answers_of(selected, run(selected, X))
+    before, after = answers_of(program, run_nodes(program, X)), answers_of(selected, run_nodes(selected, X))
     assert after == {title: before[title] for title in titles}
 
 
@@ -83,7 +83,7 @@ def test_bounds_and_quantiles_keep_their_values() -> None:
     program = Program(tuple(builder.inputs), tuple(builder.nodes), tuple(builder.widths), numbers, "float64")
     smaller = without_unused_nodes(program)
     X = [np.array([[4.0]])]
-    assert answers_of(smaller, run(smaller, X)) == {
+    assert answers_of(smaller, run_nodes(smaller, X)) == {
         "prediction": [8.0],
         "quantile_10": [3.0],
         "quantile_50": [8.0],

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import Program, run
+from nncli.nn.program.program import Program, run_nodes
 from nncli.nn.program.values import Builder, Value, exp, join, maximum, minimum, select, smallest_sum
 from tests.nn.program.support import number
 
@@ -15,7 +15,7 @@ def program_of(builder: Builder, value: Value) -> Program:
 
 
 def compute(builder: Builder, value: Value, *columns: list[float]) -> np.ndarray:
-    return run(program_of(builder, value), [np.array(column)[:, None] for column in columns])[value.position]
+    return run_nodes(program_of(builder, value), [np.array(column)[:, None] for column in columns])[value.position]
 
 
 def test_arithmetic_of_values_is_that_of_numpy() -> None:
@@ -72,6 +72,6 @@ def test_the_outputs_alone_have_the_same_values() -> None:
     builder = Builder()
     x = builder.input(NumberInput("x"))
     program = program_of(builder, exp(x + 1.0) * x)
-    (value,) = run(program, [np.array([[2.0], [3.0]])]).items()
+    (value,) = run_nodes(program, [np.array([[2.0], [3.0]])]).items()
     assert value[0] == program.output_nodes[0]
-    assert_array_equal(value[1], run(program, [np.array([[2.0], [3.0]])])[value[0]])
+    assert_array_equal(value[1], run_nodes(program, [np.array([[2.0], [3.0]])])[value[0]])

@@ -14,7 +14,7 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.layer import TrainingContext
 from nncli.nn.optim.optimizers import Sgd
 from nncli.nn.optim.schedules import ConstantRate
-from nncli.nn.training.health import LEVELS, Health, HealthMonitor, LayerHealth
+from nncli.nn.training.health import HEALTH_LEVELS, Health, HealthMonitor, LayerHealth
 from nncli.nn.training.state import TrainState
 from tests.nn.training.helpers import FULL, arguments_of, bits, fresh, network_of, rows_of, train
 
@@ -100,7 +100,7 @@ def test_quantiles_are_of_weights_gradient_and_z() -> None:
     state, dataset = fresh(arguments), rows_of(arguments)
     first = layer(HealthMonitor(arguments, state, dataset).measure(), "layers.0")
     W, b = state.parameters.by_name["layers.0.weight"], state.parameters.by_name["layers.0.bias"]
-    assert first.weight_quantiles == tuple(np.quantile(W, LEVELS, method="nearest").tolist())
+    assert first.weight_quantiles == tuple(np.quantile(W, HEALTH_LEVELS, method="nearest").tolist())
     Z = dataset.X @ W + b
     assert Z.min() <= first.z_quantiles[0] < first.z_quantiles[3] < first.z_quantiles[-1] <= Z.max()
     assert first.gradient_quantiles == tuple(sorted(first.gradient_quantiles))
@@ -112,7 +112,7 @@ def test_quantiles_of_large_layers_are_those_of_a_sample() -> None:
     state = fresh(arguments)
     W = state.parameters.by_name["layers.0.weight"]
     first = layer(HealthMonitor(arguments, state, rows_of(arguments)).measure(), "layers.0")
-    assert first.weight_quantiles == pytest.approx(np.quantile(W, LEVELS).tolist(), abs=0.1 * float(np.ptp(W)))
+    assert first.weight_quantiles == pytest.approx(np.quantile(W, HEALTH_LEVELS).tolist(), abs=0.1 * float(np.ptp(W)))
 
 
 def test_gradient_noise_is_none_for_a_full_batch_and_falls_with_the_batch_size() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.exporters.html.page import source_hash
+from nncli.base.web_page import source_hash
 from nncli.serving.models.served_model import ServedModel
 from nncli.serving.pages.form_page import Links, content_security_policy, login_page, model_page
 from nncli.serving.server_options import BearerToken, ServerOptions
 from tests.analysis.report.support import hostile_run
-from tests.exporters.html.test_fields import Elements
-from tests.exporters.html.test_page import Skeleton, inner
+from tests.exporters.test_form import Elements
+from tests.integrations.html.test_page import Skeleton, inner
 from tests.serving.trained import CONFIGS
 
 OPTIONS = ServerOptions(max_body=2_500_000, max_rows=1_234)

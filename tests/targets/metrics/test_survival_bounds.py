@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.nn.program.inputs import NumberInput
-from nncli.nn.program.program import build, run
+from nncli.nn.program.program import build, run_nodes
 from nncli.nn.program.values import Builder
 from nncli.targets.metrics.conformal import rank
 from nncli.targets.metrics.sorted_scores import SortedScores
@@ -72,7 +72,7 @@ def test_the_operations_are_those_of_the_bounds(seed: int, groups: int, level: f
     bound = lower_time_bounds(values, EDGES, sorted_scores, level)
     program = build(builder, number(bound), "float64")
     inputs = [curves[g, :, [j]].T for g in range(groups) for j in range(5)]
-    (computed,) = run(program, inputs).values()
+    (computed,) = run_nodes(program, inputs).values()
     assert computed[:, 0] == pytest.approx(time_bounds(curves, EDGES, sorted_scores, level), rel=1e-9, abs=1e-9)
 
 

@@ -88,11 +88,11 @@ class DelimitedSink:
                 include_header=False, separator=self.separator, null_value=null, decimal_comma=self.decimal_comma
             )
         if first:
-            self.file.write(header(names, self.separator))
+            self.file.write(csv_header(names, self.separator))
         self.file.write(text.encode())
 
 
-def header(names: list[str], separator: str) -> bytes:
+def csv_header(names: list[str], separator: str) -> bytes:
     """The header line; names are quoted unless all of them are plain."""
     text = io.StringIO(newline="")
     plain = all(PLAIN_NAME.fullmatch(name) for name in names)

@@ -21,13 +21,13 @@ from nncli.data.formats.compression import PIECE, ByteStream, CompressionError, 
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import (
     SPREADSHEETS,
-    SUFFIXES,
     ZIP,
     Format,
     database_hint,
     detect_format,
     format_of,
     suffix_of,
+    table_suffixes,
 )
 from nncli.data.formats.streams import (
     InputFile,
@@ -116,7 +116,8 @@ class ZipReader(TableReader):
             and not member.is_dir()
             and not {"__MACOSX", ".DS_Store"} & {*PurePosixPath(member.filename).parts}
         ]
-        tables = [member for member in members if suffix_of(PurePosixPath(member.filename)) in SUFFIXES]
+        suffixes = table_suffixes()
+        tables = [member for member in members if suffix_of(PurePosixPath(member.filename)) in suffixes]
         # Beside a table, README.txt is rather a note.
         tables = [member for member in tables if not member.filename.lower().endswith(".txt")] or tables
         if self.given is not None and len(members) == 1:
@@ -127,7 +128,7 @@ class ZipReader(TableReader):
         if not tables:
             names = join_quoted(member.filename for member in members)
             message = f"there is no table in the .zip file, but {names}" if members else "the .zip file is empty"
-            raise DataError(message, location=place, hint=f"Tables are files that end in {', '.join(SUFFIXES)}.")
+            raise DataError(message, location=place, hint=f"Tables are files that end in {', '.join(suffixes)}.")
         if len(tables) > 1:
             names = join_quoted(member.filename for member in tables)
             hint = "Extract the one that is meant, or all of them into a folder, and name that."

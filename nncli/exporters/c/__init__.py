@@ -1,1 +1,0 @@
-"""A program as one file of C99; the .c files of this folder are parts that all of them share."""

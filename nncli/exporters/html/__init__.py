@@ -1,1 +1,0 @@
-"""A program as a page with a form."""

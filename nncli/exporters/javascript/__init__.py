@@ -1,1 +1,0 @@
-"""A program as an ES module of JavaScript."""

@@ -1,1 +1,0 @@
-"""A program as an ONNX model, which ONNX Runtime computes in Python, C, C++, Java, C# and browsers."""
