@@ -43,7 +43,12 @@ PROGRAMS = (
     "sklearn",
 )
 """Folders of tests that run whole programs; they are of `make test-system`, as are tests marked as slow."""
-PEERS = ("exporters/runtimes/test_chromium.py", "targets/metrics/test_conformal_mapie.py", "tracking")
+PEERS = (
+    "integrations/test_mlflow.py",
+    "integrations/test_tensorboard.py",
+    "targets/metrics/test_conformal_mapie.py",
+    "tracking",
+)
 """Tests beside packages that only `make test-system` installs."""
 
 

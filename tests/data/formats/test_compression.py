@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -119,7 +120,14 @@ def test_a_file_that_grows_absurdly_is_refused(compression: Compression, monkeyp
 def test_little_of_a_repetitive_file_is_decompressed_at_a_time() -> None:
     compressed = zstd.compress(bytes(200 << 20))
     stream = DecompressedStream(io.BytesIO(compressed), COMPRESSIONS[1])
-    assert len(stream.read(100)) == 100
+    tracemalloc.start()
+    try:
+        assert len(stream.read(100)) == 100
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
+    assert len(COMPRESSIONS[1].decoder().decompress(compressed, 1000)) == 1000
 
 
 def test_a_frame_that_needs_much_memory_is_refused() -> None:
