@@ -44,6 +44,7 @@ PROGRAMS = (
 )
 """Folders of tests that run whole programs; they are of `make test-system`, as are tests marked as slow."""
 PEERS = (
+    "exporters/runtimes/test_chromium.py",
     "integrations/test_mlflow.py",
     "integrations/test_tensorboard.py",
     "targets/metrics/test_conformal_mapie.py",
