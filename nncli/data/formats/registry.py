@@ -62,14 +62,9 @@ class Format(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> Format | None:
         """The format of a plugin."""
-        entry = plugins.find("formats", value)
-        if not isinstance(value, str) or entry is None:
+        if not isinstance(value, str) or plugins.find("formats", value) is None:
             return None
-        name = plugins.new_member(cls, value)
-        for suffix in [suffix for suffix, of in SUFFIXES.items() if of == value]:
-            del SUFFIXES[suffix]  # of a file that has changed
-        SUFFIXES.update((suffix, name) for suffix in entry.suffixes if suffix not in SUFFIXES)
-        return name
+        return plugins.new_member(cls, value)
 
     @property
     def is_columnar(self) -> bool:
@@ -140,6 +135,7 @@ class FileOptions(Options):
 
 
 SUFFIXES = {suffix: Format(name) for name, entry in BUILT_IN.items() for suffix in entry.suffixes}
+"""The suffixes of the formats above; those of other formats are found where they are defined."""
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of workbooks, which are read by nncli/data/sources/workbook and never written."""
 STREAM_SUFFIX = ".arrows"
@@ -163,7 +159,7 @@ def format_of_suffix(suffix: str) -> Format | None:
     """The format of files with a suffix, in lower case; None if it is that of no format."""
     if suffix in SUFFIXES or not suffix:
         return SUFFIXES.get(suffix)
-    for load in (plugins.load_integrations, plugins.load_all):
+    for load in (plugins.loaded, plugins.load_integrations, plugins.load_all):
         for name, entry in load("formats").items():
             if suffix in entry.suffixes:
                 return Format(name)
@@ -172,9 +168,9 @@ def format_of_suffix(suffix: str) -> Format | None:
 
 def table_suffixes() -> tuple[str, ...]:
     """The suffixes of formats, built in or loaded."""
-    for name in plugins.load_integrations("formats"):
-        Format(name)
-    return tuple(SUFFIXES)
+    plugins.load_integrations("formats")
+    others = (suffix for entry in plugins.loaded("formats").values() for suffix in entry.suffixes)
+    return tuple(dict.fromkeys((*SUFFIXES, *others)))
 
 
 def format_of(path: PurePath) -> Format:

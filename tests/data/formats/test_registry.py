@@ -6,7 +6,7 @@ import pytest
 
 from nncli.base import plugins
 from nncli.base.errors import UsageError
-from nncli.data.formats.registry import FORMATS, SUFFIXES, Format, format_of, writable_format
+from nncli.data.formats.registry import FORMATS, Format, format_of, writable_format
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,17 @@ def test_a_format_of_a_file_that_has_changed_is_loaded_again(tmp_path: Path) -> 
 
         assert format_of(Path(f"table{suffix}")) == Format("listing") == "listing"
         assert FORMATS["listing"].suffixes == (suffix,)
-    assert ".first" not in SUFFIXES
+    with pytest.raises(UsageError):
+        format_of(Path("table.first"))
     plugins.reset()
+    with pytest.raises(UsageError):
+        format_of(Path("table.second"))
     with pytest.raises(ValueError, match="listing"):
         Format("listing")
+
+
+def test_a_format_of_an_integration_is_found_again_once_plugins_are_forgotten() -> None:
+    for _ in range(2):
+        assert format_of(Path("a.avro")) == "avro"
+        assert not FORMATS["avro"].is_written
+        plugins.reset()
