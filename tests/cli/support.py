@@ -210,4 +210,5 @@ def on_terminal(
     os.close(ours)
     if time.monotonic() >= end:
         process.kill()
-    return process.wait(), seen.decode()
+    # the terminal echoes what is typed where it comes, also between two bytes of one character
+    return process.wait(), seen.decode(errors="replace")

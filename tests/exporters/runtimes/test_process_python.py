@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 
@@ -52,3 +53,13 @@ def test_another_package_cannot_be_imported(file: Path) -> None:
 def test_a_row_that_is_refused_is_an_error(file: Path) -> None:
     with pytest.raises(ExportedFileError, match="row 2, column 'age': inf is not a finite number"):
         python.run(file, ROWS.with_columns(age=pl.Series([1.0, float("inf")])))
+
+
+@pytest.mark.slow
+def test_a_file_written_anew_in_the_same_second_answers_as_it_is_now(file: Path) -> None:
+    moment = file.stat().st_mtime_ns
+    for answer in ("1.5", "2.5"):
+        file.write_text(f"import numpy as np\n\n\ndef predict(columns):\n    return {{'y': np.array([{answer}])}}\n")
+        os.utime(file, ns=(moment, moment))
+        assert python.run(file, ROWS)["y"].to_list() == [float(answer)]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
