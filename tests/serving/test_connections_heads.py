@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
-from nncli.serving.connections import HttpLimits
-from tests.serving.http_server import Server, serving
+from nncli.serving.connections import HttpLimits, RequestResponse
+from tests.serving.http_server import SECONDS, Server, serving
 
 POST = b"POST /p HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -191,16 +192,23 @@ def test_a_length_of_many_digits_is_refused(server: Server, digits: int, caplog:
 
 
 @pytest.mark.slow
-def test_small_chunks_do_not_hold_up_other_connections(server: Server) -> None:
-    sizes: list[int] = []
-    connections = [server.client() for _ in range(2)]
+def test_small_chunks_do_not_hold_up_other_connections(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits until both requests have arrived, and its state is read where it answers the second one."""
+    unparsed: dict[str, int] = {}
+
+    def on_answer(served: RequestResponse, _: float) -> None:
+        unparsed[served.scope["path"]] = sum(len(item.unparsed) for item in server.connections.open)
+
+    monkeypatch.setattr(server.connections, "on_answer", on_answer)
+    connections, have_arrived = [server.client() for _ in range(2)], Event()
+    server.loop.call_soon_threadsafe(have_arrived.wait, SECONDS)
     connections[0].send(CHUNKED + b"1\r\nx\r\n" * 30_000)
     connections[1].send(b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
+    have_arrived.set()
     assert connections[1].answer().status == 200
-    server.call(lambda: sizes.extend(len(item.unparsed) for item in server.connections.open))
-    assert max(sizes) > 0
     connections[0].send(b"0\r\n\r\n")
     assert connections[0].answer().json[3] == 30_000
+    assert unparsed["/other"] > 0
 
 
 def test_what_follows_a_last_request_is_ignored(server: Server) -> None:
