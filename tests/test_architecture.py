@@ -36,9 +36,13 @@ def module_of(path: Path) -> str:
 
 
 def imports_of(module: str, tree: ast.Module, modules: set[str]) -> Iterator[str]:
-    """The modules of nncli that a module imports when it is imported itself, not inside functions or for types."""
-    body = [node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))]
-    for node in body:
+    """The modules of nncli that a module imports, also inside functions, but not for types only."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"

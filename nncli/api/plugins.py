@@ -18,7 +18,7 @@ from nncli.base.text import closest_match, join_quoted, quote
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 HOMES = (
-    *("config.schema", "targets.target", "targets.metrics.metric"),
+    *("config.schema", "targets.target", "targets.metrics.registry"),
     *("data.sources.open", "exporters.formats", "tracking.tracker", "tuning.sampler"),
 )
 """The modules that import the classes of all parts."""

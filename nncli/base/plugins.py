@@ -85,11 +85,13 @@ class NamedPart:
     """Base of parts that are a value with a `name`, and no specification."""
 
     plugin_kind: ClassVar[str]
+    built_in: ClassVar[frozenset[str]] = frozenset()
+    """The names of nncli's own parts, which the module that lists them adds; not of those in nncli/integrations."""
 
     @classmethod
     def built_in_names(cls) -> frozenset[str]:
         """The names that are built in, which no plugin can have."""
-        return frozenset(integrations(cls.plugin_kind))
+        return cls.built_in | frozenset(integrations(cls.plugin_kind))
 
 
 @dataclass(frozen=True)
@@ -98,16 +100,8 @@ class Command(NamedPart):
 
     plugin_kind: ClassVar[str] = "commands"
 
-    built_in: ClassVar[frozenset[str]] = frozenset()
-    """The commands of nncli, as the command line says."""
-
     name: str
     function: Callable[..., object]
-
-    @classmethod
-    def built_in_names(cls) -> frozenset[str]:
-        """The names of the commands of nncli."""
-        return cls.built_in
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from nncli.data.formats.file_format import FileFormat, as_tables
     from nncli.data.formats.read_options import ReadOptions
     from nncli.data.formats.registry import FileOptions, FormatKind
+    from nncli.data.formats.sinks import ColumnCheck, Sink, Writable
     from nncli.data.formats.streams import InputFile, open_input, peek, read_exactly, translate_damage, wrong_format
-    from nncli.data.formats.writers import ColumnCheck, Sink, Writable
     from nncli.data.sources.open import SourceKind
     from nncli.data.sources.table_reader import Checksum, TableReader
     from nncli.data.sources.table_source import TableSource
@@ -98,8 +98,8 @@ if TYPE_CHECKING:
     from nncli.targets.explained import Explained
     from nncli.targets.head import Head
     from nncli.targets.metrics.bootstrap import Samples
-    from nncli.targets.metrics.metric import Metric, ScoreValues, resampled_scores
-    from nncli.targets.metrics.registry import BoundMetric, metric_function
+    from nncli.targets.metrics.metric import ScoreValues, resampled_scores
+    from nncli.targets.metrics.registry import BoundMetric, Metric, metric_function
     from nncli.targets.metrics.regression import REGRESSION_METRICS, RegressionResamples, regression_scores
     from nncli.targets.monitoring import Monitoring
     from nncli.targets.number import NumberScoring, NumericTarget

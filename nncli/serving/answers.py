@@ -14,7 +14,7 @@ from nncli.data.dialect import COMMA, TAB
 from nncli.data.formats.arrow import ArrowParts
 from nncli.data.formats.csv.csv_format import DelimitedSink
 from nncli.data.formats.parquet import ParquetParts
-from nncli.data.formats.writers import ColumnCheck
+from nncli.data.formats.sinks import ColumnCheck
 from nncli.models.conformal.predictor import sets_as_text
 from nncli.serving.bodies.media_types import MediaType
 

@@ -46,14 +46,10 @@ class SamplerKind(NamedPart):
     """A sampler of Optuna for `sampler`: `make` gives it from a seed."""
 
     plugin_kind: ClassVar[str] = "samplers"
+    built_in: ClassVar[frozenset[str]] = frozenset(get_args(SamplerName))
 
     name: str
     make: Callable[[int], BaseSampler]
-
-    @classmethod
-    def built_in_names(cls) -> frozenset[str]:
-        """The names of the schema."""
-        return frozenset(get_args(SamplerName))
 
 
 class Sampler:

@@ -24,7 +24,7 @@ ONLY_LOOK = {
     "data/encoders/scaling.py": "the arithmetic of numeric.py, which gets the result back",
     "data/formats/csv/sniffer.py": "which separator the text has",
     "data/formats/prefetch.py": "runs the stages on threads",
-    "data/formats/writers.py": "whether the columns are those of the first chunk",
+    "data/formats/sinks.py": "whether the columns are those of the first chunk",
     "models/conformal/predictor.py": "whether a column has sets",
     "targets/wording.py": "whether a prediction is empty",
 }

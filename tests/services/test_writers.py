@@ -11,8 +11,8 @@ import pytest
 
 from nncli.base.credentials import with_credentials
 from nncli.base.errors import DataError
-from nncli.data.sources.database.database import tables_of
-from nncli.data.sources.database.writer import IfExists, writer_of
+from nncli.data.sources.database.database import IfExists, tables_of
+from nncli.data.sources.database.writer import writer_of
 from nncli.data.sources.output import open_output
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource

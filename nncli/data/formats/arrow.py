@@ -26,6 +26,7 @@ from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
+from nncli.data.formats.sinks import Sink, Writable, open_part_sink
 from nncli.data.formats.streams import (
     NOT_TEXT,
     InputFile,
@@ -36,7 +37,6 @@ from nncli.data.formats.streams import (
     translate_os_errors,
     wrong_format,
 )
-from nncli.data.formats.writers import Sink, Writable, open_part_sink
 from nncli.data.table import Table
 
 FEATHER_1 = b"FEA1"

@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import IO, ClassVar
 
 import polars
 
+from nncli.base import plugins
 from nncli.base.errors import Location, UsageError
 from nncli.data.formats.read_options import ReadOptions
-from nncli.data.formats.registry import FileOptions
+from nncli.data.formats.registry import FORMATS, FileOptions, Format
+from nncli.data.formats.sinks import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.formats.streams import InputFile, open_input
-from nncli.data.formats.writers import STANDARD_OUTPUT, Sink, Writable
 from nncli.data.table import Table, replace_na_values
 
 
@@ -80,3 +82,17 @@ def as_tables(frames: Iterable[tuple[int, polars.DataFrame]], file: InputFile, o
     dialect = (options.training_dialect or options.dialect).resolved()
     for first_row, frame in frames:
         yield Table(replace_na_values(frame, options.missing_values), file.name, first_row, dialect=dialect)
+
+
+def load_format(format: Format) -> FileFormat:  # noqa: A002
+    """The class of a format, which is imported now."""
+    module, _, name = FORMATS[format].location.partition(":")
+    file_format: FileFormat = getattr(import_module(module), name)()
+    return file_format
+
+
+def detect_format(head: bytes) -> Format:
+    """The format of a stream without a file name, from its first bytes; CSV if no other format matches."""
+    plugins.load_integrations("formats")
+    others = (name for name in (*map(Format, plugins.loaded("formats")), *Format) if name is not Format.CSV)
+    return next((name for name in others if load_format(name).detects(head)), Format.CSV)

@@ -32,8 +32,8 @@ from nncli.data.formats.csv.records import NEWLINE, NO_POSITIONS, QUOTE, RecordB
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.formats.registry import FileOptions
+from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.formats.streams import POLARS_ERRORS, UTF8_BOM, InputFile
-from nncli.data.formats.writers import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.table import Table, missing_cells
 
 MAX_DEPTH = 128

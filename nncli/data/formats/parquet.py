@@ -16,6 +16,7 @@ from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.parquet_pages import ParquetError, ParquetIndex, check_pages, read_index
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions
+from nncli.data.formats.sinks import Sink, Writable, open_part_sink
 from nncli.data.formats.streams import (
     PARQUET_MAGIC,
     InputFile,
@@ -24,7 +25,6 @@ from nncli.data.formats.streams import (
     translate_os_errors,
     wrong_format,
 )
-from nncli.data.formats.writers import Sink, Writable, open_part_sink
 from nncli.data.table import Table
 
 

@@ -10,9 +10,8 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import import_module
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from nncli.base import plugins
 from nncli.base.errors import Location, UsageError, UseOption
@@ -21,9 +20,6 @@ from nncli.base.plugins import NamedPart
 from nncli.base.text import closest_match
 from nncli.data.formats.compression import SUFFIXES as COMPRESSION_SUFFIXES
 from nncli.data.formats.compression import compression_of
-
-if TYPE_CHECKING:
-    from nncli.data.formats.file_format import FileFormat
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,6 @@ class FormatKind(NamedPart):
     is_compressed: bool = False
     is_written: bool = True
     name: str = ""
-
-    @classmethod
-    def built_in_names(cls) -> frozenset[str]:
-        """The names of the formats below, and of nncli/integrations."""
-        return frozenset(BUILT_IN) | super().built_in_names()
 
 
 class Format(StrEnum):
@@ -71,12 +62,6 @@ class Format(StrEnum):
         """Whether rows can be read from anywhere in the file."""
         return FORMATS[self].is_columnar
 
-    def load(self) -> FileFormat:
-        """Import the class of the format."""
-        module, _, name = FORMATS[self].location.partition(":")
-        file_format: FileFormat = getattr(import_module(module), name)()
-        return file_format
-
 
 BUILT_IN: dict[str, FormatKind] = {
     Format.CSV: FormatKind((".csv", ".tsv", ".txt"), "nncli.data.formats.csv.csv_format:CsvFormat"),
@@ -88,6 +73,7 @@ BUILT_IN: dict[str, FormatKind] = {
         (".arrow", ".arrows", ".ipc", ".feather"), "nncli.data.formats.arrow:ArrowFormat", is_columnar=True
     ),
 }
+FormatKind.built_in = frozenset(BUILT_IN)
 FORMATS: Mapping[str, FormatKind] = ChainMap(BUILT_IN, plugins.loaded("formats"))
 """Every format by its name, with those of plugins that are loaded."""
 
@@ -235,10 +221,3 @@ def writable_format(path: PurePath) -> Format:
         hint = "Name it .parquet or .arrow, which have the same types."
         raise UsageError(f"{suffix} files are only read", location=Location(source=str(path)), hint=hint)
     return file_format
-
-
-def detect_format(head: bytes) -> Format:
-    """The format of a stream without a file name, from its first bytes; CSV if no other format matches."""
-    plugins.load_integrations("formats")
-    others = (name for name in (*map(Format, plugins.loaded("formats")), *Format) if name is not Format.CSV)
-    return next((name for name in others if name.load().detects(head)), Format.CSV)

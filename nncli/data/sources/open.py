@@ -16,10 +16,12 @@ from nncli.base.plugins import NamedPart
 from nncli.base.text import closest_match
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile
+from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.files.partition import keys_of
 from nncli.data.sources.files.several_files import FilesReader, names_several
 from nncli.data.sources.files.single_file import open_file, selection_error
 from nncli.data.sources.local_copies import copy_of
+from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_reader import TableReader
 from nncli.data.sources.table_source import TableSource
 
@@ -29,17 +31,10 @@ class SourceKind(NamedPart):
     """A kind of source: the scheme of its addresses, such as mail for mail://inbox, and what opens one."""
 
     plugin_kind: ClassVar[str] = "sources"
+    built_in: ClassVar[frozenset[str]] = frozenset(("http", "https", "hf", *STORE_SCHEMES, *DATABASE_SCHEMES))
 
     name: str
     open: Callable[[TableSource], TableReader]
-
-    @classmethod
-    def built_in_names(cls) -> frozenset[str]:
-        """The schemes that are built in."""
-        from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
-        from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
-
-        return frozenset(("http", "https", "hf", *STORE_SCHEMES, *DATABASE_SCHEMES))
 
 
 def open_reader(source: TableSource, format: Format | None = None) -> TableReader:  # noqa: A002

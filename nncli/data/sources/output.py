@@ -13,18 +13,17 @@ from typing import TypeAlias, TypeGuard
 
 from nncli.base.atomic_files import check_overwrite
 from nncli.base.errors import Advice, Location, UsageError, UseOption, output_to
+from nncli.data.formats.file_format import load_format
 from nncli.data.formats.registry import FileOptions, Format, writable_format
+from nncli.data.formats.sinks import Sink
 from nncli.data.formats.streams import is_stream
-from nncli.data.formats.writers import Sink, open_sink
+from nncli.data.formats.writers import open_sink
+from nncli.data.sources.database.address import OUTPUT_TABLE, DatabaseAddress
 from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
-from nncli.data.sources.database.address import DatabaseAddress
 from nncli.data.sources.files.several_files import find_files
 from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_source import LOCAL_DATABASES, STANDARD_INPUT, TableSource
 
-OUTPUT_TABLE = UseOption("output_table", "output_table")
-APPEND, FORCE = UseOption("append", "append", True), UseOption("force", "force", True)
-"""What names the table that is written."""
 OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""
 
@@ -142,7 +141,7 @@ def has_lists(target: OutputTarget, format: Format | None) -> bool:  # noqa: A00
     path = PurePath(target.path) if isinstance(target, TableSource) else target
     stream = path is None or (isinstance(path, Path) and is_stream(path))
     chosen = format or (Format.CSV if path is None or stream else writable_format(path))
-    return chosen.load().has_lists
+    return load_format(chosen).has_lists
 
 
 def is_database(target: OutputTarget) -> TypeGuard[TableSource]:
@@ -166,15 +165,6 @@ def check_input_kept(source: TableSource, target: Path | TableSource | None, *, 
                 "Name another one with ", output_to() if option == "output" else UseOption(option, option), "."
             ),
         )
-
-
-def is_same_database(source: TableSource, other: TableSource) -> bool:
-    """Whether two sources name one database by the same URL, or by the same local file."""
-    if source.path == other.path:
-        return True
-    if source.scheme != other.scheme or source.scheme not in LOCAL_DATABASES:
-        return False
-    return _is_same_file(DatabaseAddress.of(source).file, DatabaseAddress.of(other).file)
 
 
 def _is_file_of(source: TableSource, target: Path | None) -> bool:

@@ -12,7 +12,7 @@ from nncli.config.schema import Config
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.validation import calibration_of, check_metric
 from nncli.fitting.train.provenance import fingerprint, recorded_execution
-from nncli.fitting.train.session import TrainingScores, TrainingSession
+from nncli.fitting.train.run_writer import RunWriter, TrainingScores
 from nncli.models.model import Model
 from nncli.models.predictions import Predictions
 from nncli.run_directory.filenames import target_folders
@@ -50,12 +50,10 @@ def manifest_of_target(manifest: Manifest, config: Config, target: Target, **cha
     return manifest.model_copy(update=fields | changes)
 
 
-class TargetSession(TrainingSession):
+class TargetRunWriter(RunWriter):
     """The end of a training for one of several targets: it is scored, calibrated and written as a run of its own."""
 
-    def __init__(
-        self, whole: TrainingSession, of_training: Predictions, of_validation: Predictions | None, j: int
-    ) -> None:
+    def __init__(self, whole: RunWriter, of_training: Predictions, of_validation: Predictions | None, j: int) -> None:
         prepared, manifest, run = whole.prepared, whole.manifest, whole.directory
         target = prepared.spec.target
         config = config_of_target(prepared.config, target, j, has_validation=prepared.validation is not None)
@@ -86,13 +84,13 @@ class TargetSession(TrainingSession):
             "parameters": model.spec.network.layout.size,
         }
         of_target = manifest_of_target(manifest, config, target, **changes)
-        super().__init__(part, directory, state, whole.reports, whole.health, of_target, lambda: False)
+        super().__init__(part, directory, state, whole.reports, whole.health, of_target)
         self.start_time = whole.start_time
         self._of_training = of_training.part(j).take(has_training)
         self._of_validation = of_validation and of_validation.part(j).take(has_validation)
 
     def _choose_weights(self) -> None:
-        """Do nothing: the session of all targets has chosen the weights, of which this one has a part."""
+        """Do nothing: the training of all targets has chosen the weights, of which this one has a part."""
 
     def training_sample(self) -> PreparedRows:
         return self.prepared.training
@@ -125,14 +123,14 @@ def _rows_of_target(rows: PreparedRows, target: Target, j: int) -> tuple[Prepare
     return kept, has
 
 
-def write_target_runs(session: TrainingSession, status: Status) -> dict[str, TrainingScores]:
+def write_target_runs(whole: RunWriter, status: Status) -> dict[str, TrainingScores]:
     """Write the run of each target of a training of several, and return their scores; nothing for one target."""
-    prepared = session.prepared
+    prepared = whole.prepared
     if not prepared.recorded_targets:
         return {}
-    training = session.predict(prepared.training)
-    validation = None if prepared.validation is None else session.predict(prepared.validation)
+    training = whole.predict(prepared.training)
+    validation = None if prepared.validation is None else whole.predict(prepared.validation)
     return {
-        name: TargetSession(session, training, validation, j).write(status)
+        name: TargetRunWriter(whole, training, validation, j).write(status)
         for j, name in enumerate(prepared.spec.target.names)
     }

@@ -282,16 +282,6 @@ class LossBase(Spec):
         """The quantiles (targets, levels) of the best constant prediction; None if it has none. See `best_constant`."""
         return weighted_quantiles(y, self.quantile_levels, w) if self.quantile_levels else None
 
-    def of_predictions(self) -> LossBase:
-        """The loss of predicted numbers as targets.
-
-        A loss without a link of its own is for noisy targets, such as the mean absolute error for medians; predictions
-        are approximated in least squares.
-        """
-        from nncli.nn.losses.regression import MSELoss
-
-        return self if self.has_link else MSELoss()
-
     def kernel(self, outputs: int) -> tuple[Kernel, Array] | None:
         """The name of its compiled loop and the table that it takes, in float32; None if there is no loop for it."""
         return None

@@ -15,6 +15,7 @@ from nncli.base.errors import NncliError, reraise_out_of_memory
 from nncli.data.dialect import AUTO, TAB, CsvDialect
 from nncli.data.formats.compression import CompressionError, detect_compression
 from nncli.data.formats.csv.header import MAX_TITLES
+from nncli.data.formats.file_format import load_format
 from nncli.data.formats.read_options import NumericColumns, ReadOptions
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import HEAD_BYTES, POLARS_ERRORS, InputFile
@@ -127,7 +128,7 @@ def read_delimited_body(body: bytes, content_type: ContentType, model: AnyModel,
 
 
 def _tables(body: bytes, options: ReadOptions) -> list[Table]:
-    return list(Format.CSV.load().read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
+    return list(load_format(Format.CSV).read_stream(io.BytesIO(body), InputFile(None, SOURCE), options))
 
 
 def check_not_compressed(body: bytes) -> None:

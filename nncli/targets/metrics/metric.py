@@ -48,13 +48,6 @@ class Metric(plugins.NamedPart, Generic[R]):
     of_classes: bool = False
     bootstrap: Callable[[R], Samples] | None = None
 
-    @classmethod
-    def built_in_names(cls) -> frozenset[str]:
-        """The names of all metrics but those of plugins."""
-        from nncli.targets.metrics.registry import BUILT_IN
-
-        return frozenset(BUILT_IN)
-
     @property
     def is_rate(self) -> bool:
         """Whether the metric is between 0 and 1, and 1 is perfect."""

@@ -17,7 +17,8 @@ from nncli.base.text import closest_match, join_quoted, quote
 from nncli.targets.metrics.amounts import deviance_metric, gini_metric
 from nncli.targets.metrics.classification import CLASSIFICATION_METRICS, POSITIVE_CLASS_METRICS, cost_metric
 from nncli.targets.metrics.labels import CALIBRATED_LABEL_LOG_LOSS, LABEL_METRICS
-from nncli.targets.metrics.metric import Metric, plugin_metrics
+from nncli.targets.metrics.metric import Metric as Metric
+from nncli.targets.metrics.metric import plugin_metrics
 from nncli.targets.metrics.ordinal import ORDINAL_METRICS
 from nncli.targets.metrics.regression import REGRESSION_METRICS, crps_metric, pinball_metric
 from nncli.targets.metrics.survival import SURVIVAL_METRICS
@@ -58,6 +59,7 @@ PINBALL, CRPS = "pinball", "crps"
 """The metrics of losses of quantiles and of distributions."""
 BUILT_IN = {metric.name: metric for metric in reversed(_ALL)}
 """The metrics that are built in; of names that classes and labels have in common, such as log_loss, that of classes."""
+Metric.built_in = frozenset(BUILT_IN)
 METRICS: Mapping[str, Metric[Any]] = ChainMap(BUILT_IN, plugins.loaded("metrics"))
 """Every metric by its name, with those of plugins that are loaded."""
 

@@ -62,7 +62,7 @@ def test_a_compressed_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_is_joined_from_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.data.formats.writers.PART_ROWS", 3)
+    monkeypatch.setattr("nncli.data.formats.sinks.PART_ROWS", 3)
     with open_sink(tmp_path / "a.arrow") as sink:
         for start in range(0, 20, 2):
             sink.write(pl.DataFrame({"n": [start, start + 1]}))

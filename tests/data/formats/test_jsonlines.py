@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from nncli.api.head import head
 from nncli.base.errors import DataError
+from nncli.data.formats.file_format import detect_format
 from nncli.data.formats.jsonlines import read_json_lines
-from nncli.data.formats.registry import Format, detect_format
+from nncli.data.formats.registry import Format
 from tests.assertions import raises
 
 

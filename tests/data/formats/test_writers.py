@@ -15,7 +15,8 @@ from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.data.formats.compression import SUFFIXES
 from nncli.data.formats.csv.csv_format import DelimitedSink
 from nncli.data.formats.registry import FileOptions, Format
-from nncli.data.formats.writers import ColumnCheck, open_sink, write_table
+from nncli.data.formats.sinks import ColumnCheck
+from nncli.data.formats.writers import open_sink, write_table
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource
 from tests.data.formats.support import FRAME, NAMES, TEXT_NAMES, TYPED_NAMES, texts
@@ -85,7 +86,7 @@ def test_a_table_of_no_rows_has_its_columns(tmp_path: Path, name: str) -> None:
 
 
 def test_a_parquet_file_is_joined_from_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.data.formats.writers.PART_ROWS", 3)
+    monkeypatch.setattr("nncli.data.formats.sinks.PART_ROWS", 3)
     with open_sink(tmp_path / "a.parquet") as sink:
         for start in range(0, 20, 2):
             sink.write(polars.DataFrame({"n": [start, start + 1]}))

@@ -10,7 +10,8 @@ from obstore.store import MemoryStore
 
 from nncli.base.errors import UsageError
 from nncli.data.formats.registry import FileOptions
-from nncli.data.sources.output import check_input_kept, check_output, is_same_database
+from nncli.data.sources.database.address import is_same_database
+from nncli.data.sources.output import check_input_kept, check_output
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_source import TableSource
 

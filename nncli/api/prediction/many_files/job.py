@@ -24,6 +24,7 @@ from nncli.api.prediction.tables import TargetModels
 from nncli.base.atomic_files import check_overwrite, clear_leftovers
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
+from nncli.data.formats.file_format import load_format
 from nncli.data.formats.registry import FORMATS, FileOptions, format_of
 from nncli.data.sources.output import check_input_kept
 from nncli.data.sources.table_source import TableSource
@@ -187,7 +188,7 @@ def _check_formats(files: Sequence[FileToPredict], options: FileOptions) -> None
         raise UsageError(f"{options.format} can only be read", hint="Write parquet or arrow: they have the same types.")
     option = options.text_option
     for file in files if option is not None else ():
-        if option is not None and not format_of(Path(file.answer)).load().is_delimited:
+        if option is not None and not load_format(format_of(Path(file.answer))).is_delimited:
             raise UsageError(
                 Advice(option, " is for CSV and TSV only"),
                 location=Location(source=file.answer),

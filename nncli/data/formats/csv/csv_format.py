@@ -19,8 +19,8 @@ from nncli.data.formats.csv.reader import read_delimited
 from nncli.data.formats.file_format import FileFormat
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import FileOptions, suffix_of
+from nncli.data.formats.sinks import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.formats.streams import InputFile
-from nncli.data.formats.writers import ColumnCheck, Sink, Writable, translate_write_errors
 from nncli.data.table import Table
 
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nncli.base.credentials import HIDDEN, LOGIN, with_credentials
-from nncli.base.errors import Location, UsageError
+from nncli.base.errors import Location, UsageError, UseOption
 from nncli.base.text import quote
-from nncli.data.sources.table_source import TableSource
+from nncli.data.sources.table_source import LOCAL_DATABASES, TableSource
 
 
 class DatabaseKind(StrEnum):
@@ -29,6 +29,9 @@ class DatabaseKind(StrEnum):
         return self in (DatabaseKind.SQLITE, DatabaseKind.DUCKDB)
 
 
+OUTPUT_TABLE = UseOption("output_table", "output_table")
+APPEND, FORCE = UseOption("append", "append", True), UseOption("force", "force", True)
+"""What names the table that is written."""
 SCHEMES = {
     "postgresql": DatabaseKind.POSTGRESQL,
     "postgres": DatabaseKind.POSTGRESQL,
@@ -114,6 +117,16 @@ class DatabaseAddress:
             pattern = re.escape(form) if len(form) >= LONG else rf"(?<!\w){re.escape(form)}(?!\w)"
             message = re.sub(pattern, HIDDEN, message)
         return message
+
+
+def is_same_database(source: TableSource, other: TableSource) -> bool:
+    """Whether two sources name one database by the same URL, or by the same local file."""
+    if source.path == other.path:
+        return True
+    if source.scheme != other.scheme or source.scheme not in LOCAL_DATABASES:
+        return False
+    files = (DatabaseAddress.of(source).file, DatabaseAddress.of(other).file)
+    return all(file.exists() for file in files) and files[0].samefile(files[1])
 
 
 def _is_valid(url: str) -> bool:

@@ -20,6 +20,7 @@ from nncli.data.sources.database.database import (
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    DatabaseWriter,
     ReadTransaction,
     check_column_names,
     driver_required,
@@ -31,7 +32,6 @@ from nncli.data.sources.database.sqlite import check_database_file, new_file_rem
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from nncli.data.sources.database.writer import DatabaseWriter
 
 INTEGERS = ("HUGEINT", "UHUGEINT")
 """Integers of 128 bits, which Arrow has not."""

@@ -26,6 +26,7 @@ from nncli.data.sources.database.database import (
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    DatabaseWriter,
     ReadTransaction,
     check_column_names,
     driver_required,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection as PymysqlConnection
     from pymysql.cursors import SSCursor
 
-    from nncli.data.sources.database.writer import DatabaseWriter
 
 BATCH_ROWS = 16_384
 SECONDS_TO_CONNECT = 10

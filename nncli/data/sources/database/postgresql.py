@@ -26,6 +26,7 @@ from nncli.data.sources.database.database import (
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    DatabaseWriter,
     ReadTransaction,
     check_column_names,
     driver_required,
@@ -37,7 +38,6 @@ from nncli.data.sources.database.writer_types import ACCEPTED, matches
 if TYPE_CHECKING:
     from adbc_driver_manager import AdbcConnection
 
-    from nncli.data.sources.database.writer import DatabaseWriter
 
 SECONDS_TO_CONNECT = 10
 BATCH_BYTES = 4 << 20

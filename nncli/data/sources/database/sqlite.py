@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote as quote_url
 
 import polars as pl
@@ -26,13 +26,11 @@ from nncli.data.sources.database.database import (
     DatabaseColumn,
     DatabaseConnectionError,
     DatabaseTable,
+    DatabaseWriter,
     ReadTransaction,
     check_column_names,
     quoted_name,
 )
-
-if TYPE_CHECKING:
-    from nncli.data.sources.database.writer import DatabaseWriter
 
 BATCH_ROWS = 16_384
 COLUMNS_AT_A_TIME = 300

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from nncli.base.errors import Advice, Location, NncliError, UsageError
 from nncli.base.logs import log_duration
-from nncli.base.text import quote
-from nncli.data.formats.writers import ColumnCheck, Sink, translate_write_errors
-from nncli.data.sources.database.address import DatabaseKind
-from nncli.data.sources.database.database import Database, DatabaseTable, database_of, find_table, tables_of
+from nncli.data.formats.sinks import ColumnCheck, Sink, translate_write_errors
+from nncli.data.sources.database.address import APPEND, FORCE, OUTPUT_TABLE, is_same_database
+from nncli.data.sources.database.database import DatabaseWriter, IfExists, database_of, find_table, tables_of
 from nncli.data.sources.database.sql import mentions
 from nncli.data.sources.database.writer_types import check_writable, fitted
-from nncli.data.sources.output import APPEND, FORCE, OUTPUT_TABLE, is_same_database
 from nncli.data.sources.table_source import TableSource
-
-
-class IfExists(StrEnum):
-    """What happens to a table that is there: it is an error, or its rows are replaced, or rows are added."""
-
-    REFUSE = "refuse"
-    REPLACE = "replace"
-    APPEND = "append"
 
 
 def if_exists(*, force: bool, append: bool) -> IfExists:
@@ -136,89 +124,3 @@ def writer_of(target: TableSource, if_exists: IfExists) -> DatabaseWriter:
             hint=Advice("Name it with ", OUTPUT_TABLE, "."),
         )
     return DatabaseWriter(target, if_exists, database)
-
-
-@dataclass(frozen=True)
-class DatabaseWriter:
-    """Writes rows into the table that `target` names, all of them or none."""
-
-    target: TableSource
-    if_exists: IfExists
-    database: Database
-
-    @property
-    def name(self) -> str:
-        """What messages call the table."""
-        return self.target.title
-
-    @cached_property
-    def existing(self) -> DatabaseTable | None:
-        """The table if it is there already.
-
-        Raises:
-            UsageError: the driver is not installed.
-            DataError: the database cannot be read.
-        """
-        address = self.database.address
-        if address.kind.is_file and not address.file.exists():
-            return None
-        wanted = self.target.table
-        return next((table for table in tables_of(self.target) if wanted in (table.name, table.sql_name)), None)
-
-    def check(self) -> None:
-        """Raise a UsageError if the table is there and is neither to be replaced nor to be appended to.
-
-        Raises:
-            DataError: the database cannot be read.
-        """
-        if self.existing is not None and self.if_exists is IfExists.REFUSE:
-            raise UsageError(
-                f"the table {quote(self.target.table)} exists already",
-                location=Location(source=self.target.path),
-                hint=Advice(
-                    *("Use ", FORCE, " to replace its rows, ", APPEND, " to add rows to them, or name another table.")
-                ),
-            )
-
-    def write(self, frames: Iterable[pl.DataFrame], schema: pl.Schema) -> None:
-        """Write the rows of the frames, all of the same schema, in one transaction.
-
-        Raises:
-            DataError: the database refuses the table or a row; nothing is changed then.
-        """
-        written = self.database.written
-        self.database.write(self, (pl.DataFrame([written(cells) for cells in frame]) for frame in frames), schema)
-
-    @property
-    def sql_name(self) -> str:
-        """The table in SQL; a new one may have its schema in front."""
-        if self.existing is not None:
-            return self.existing.sql_name
-        name = self.target.table or ""
-        has_schemas = self.database.address.kind in (DatabaseKind.POSTGRESQL, DatabaseKind.DUCKDB)
-        parts = name.split(".", 1) if has_schemas else [name]
-        return ".".join(map(self.database.quoted, parts))
-
-    def columns(self, schema: pl.Schema) -> str:
-        """The names of the columns in SQL."""
-        return ", ".join(map(self.database.quoted, schema))
-
-    def preparation(self, schema: pl.Schema) -> list[str]:
-        """The statements before the rows: the table is created, or its rows are deleted."""
-        if self.existing is None:
-            return [self.creation(self.sql_name, schema)]
-        return [f"DELETE FROM {self.sql_name}"] if self.if_exists is IfExists.REPLACE else []
-
-    def creation(self, sql_name: str, schema: pl.Schema) -> str:
-        """The statement that creates a table."""
-        database = self.database
-        columns = ", ".join(f"{database.quoted(name)} {_type_name(database, dtype)}" for name, dtype in schema.items())
-        return f"CREATE TABLE {sql_name} ({columns})"
-
-
-def _type_name(database: Database, dtype: pl.DataType) -> str:
-    """The type of a new column."""
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-        return database.zoned
-    name = database.types[dtype.base_type()]
-    return name.format(precision=dtype.precision, scale=dtype.scale) if isinstance(dtype, pl.Decimal) else name

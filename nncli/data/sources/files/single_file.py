@@ -18,13 +18,13 @@ import polars
 from nncli.base.errors import DataError, Location, NncliError, UsageError
 from nncli.base.text import join_quoted, quote
 from nncli.data.formats.compression import PIECE, ByteStream, CompressionError, SizeLimit
+from nncli.data.formats.file_format import detect_format, load_format
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.registry import (
     SPREADSHEETS,
     ZIP,
     Format,
     database_hint,
-    detect_format,
     format_of,
     suffix_of,
     table_suffixes,
@@ -86,7 +86,7 @@ class ZipReader(TableReader):
                 io.BufferedReader(MemberStream(content, member, self._translate_damage)), member.filename
             )[1]
             yield from with_format(
-                file_format, file_format.load().read_stream(table, InputFile(self._path, name), options), options
+                file_format, load_format(file_format).read_stream(table, InputFile(self._path, name), options), options
             )
 
     def checksum(self) -> Checksum:
@@ -208,16 +208,16 @@ class FileReader(TableReader):
 
     def count_rows(self) -> int | None:
         """The number of rows, if the format stores it."""
-        return None if self.is_read_once else self.format.load().count_rows(self.file)
+        return None if self.is_read_once else load_format(self.format).count_rows(self.file)
 
     def schema(self) -> polars.Schema | None:
         """The types of the columns, if the format stores them."""
-        return None if self.is_read_once else self.format.load().read_schema(self.file)
+        return None if self.is_read_once else load_format(self.format).read_schema(self.file)
 
     def read(self, options: ReadOptions) -> Generator[Table]:
         """Yield the tables that the reader of the format yields."""
         if not self.is_read_once:
-            yield from with_format(self.format, self.format.load().read_file(self.file, options), options)
+            yield from with_format(self.format, load_format(self.format).read_file(self.file, options), options)
             return
         with open_input(self.file.path, self.name) as (head, stream):
             if head.startswith(ZIP_MAGIC):
@@ -227,7 +227,8 @@ class FileReader(TableReader):
             if head and any(magic.startswith(head) for magic in ZIP_MAGIC):
                 raise CompressionError(f"it begins as a .zip file and is cut off after {len(head)} bytes")
             file_format = self.given or detect_format(head)
-            yield from with_format(file_format, file_format.load().read_stream(stream, self.file, options), options)
+            tables = load_format(file_format).read_stream(stream, self.file, options)
+            yield from with_format(file_format, tables, options)
 
     def checksum(self) -> Checksum:
         """The checksum of the bytes of the file, as they are stored."""

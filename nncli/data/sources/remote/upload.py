@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from nncli.base.errors import Advice, DataError, Location, NncliError, UsageError, UseOption
 from nncli.base.logs import log_duration
 from nncli.data.formats.registry import FileOptions, writable_format
-from nncli.data.formats.writers import Sink, open_sink
+from nncli.data.formats.sinks import Sink
+from nncli.data.formats.writers import open_sink
 from nncli.data.sources.remote import remote_file
 from nncli.data.sources.remote.remote_file import TransientError, retried
 from nncli.data.sources.remote.stores import ObjectUrl, translated_errors

@@ -14,8 +14,8 @@ import pytest
 
 from nncli.base.errors import DataError, UsageError
 from nncli.data.formats.registry import FileOptions
-from nncli.data.sources.database.database import tables_of
-from nncli.data.sources.database.writer import IfExists, writer_of
+from nncli.data.sources.database.database import IfExists, tables_of
+from nncli.data.sources.database.writer import writer_of
 from nncli.data.sources.output import check_output, open_output
 from nncli.data.sources.read_table import read_table
 from nncli.data.sources.table_source import TableSource

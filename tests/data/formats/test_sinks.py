@@ -4,7 +4,7 @@ import polars
 import pytest
 
 from nncli.base.errors import DataError
-from nncli.data.formats.writers import ColumnCheck, translate_write_errors
+from nncli.data.formats.sinks import ColumnCheck, translate_write_errors
 
 
 def test_only_the_first_chunk_begins_a_file_and_other_columns_raise() -> None:

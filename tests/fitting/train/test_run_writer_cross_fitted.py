@@ -11,7 +11,7 @@ import pytest
 from nncli.config.loading import load_config
 from nncli.fitting.prepare.encode import PreparedRows
 from nncli.fitting.prepare.prepare import PreparedTraining, prepare
-from nncli.fitting.train.session import cross_fit_predictions, cross_fit_temperature
+from nncli.fitting.train.run_writer import cross_fit_predictions, cross_fit_temperature
 from nncli.models.predictions import Predictions
 from nncli.nn.training.early_stopping import CrossFit, part_numbers
 from tests.cli.support import DATA
