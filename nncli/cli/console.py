@@ -284,7 +284,7 @@ def prepare_standard_streams() -> None:
         sys.stdout = _ClosedOutput()
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
-    if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/base/native_stderr.py
+    if os.name == "posix" and _is_descriptor_2(sys.stderr):  # see nncli/serving/process/native_stderr.py
         sys.stderr.flush()
         raw = io.FileIO(os.dup(2), "w", closefd=False)  # open until the process ends
         sys.stderr = io.TextIOWrapper(_WholeWrites(raw), sys.stderr.encoding, write_through=True)

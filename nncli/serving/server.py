@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from nncli.base.errors import Advice, NncliError, UseOption
-from nncli.base.native_stderr import native_text_to
 from nncli.base.threads import limit_blas_threads
 from nncli.serving.app import connections_of
 from nncli.serving.connections import STOP_GRACE, HttpConnection
@@ -25,6 +24,7 @@ from nncli.serving.process.listeners import (
     url_of,
 )
 from nncli.serving.process.log import ALWAYS, LOG, dropped_line, log_native_text, log_to_stderr, writing_on_a_thread
+from nncli.serving.process.native_stderr import native_text_to
 from nncli.serving.process.signals import notify, short_pauses, signals_while_loading, signals_while_serving
 from nncli.serving.server_options import ServerOptions
 from nncli.serving.state import ServerState

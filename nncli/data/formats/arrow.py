@@ -11,7 +11,6 @@ from typing import IO
 
 import polars
 
-from nncli.base.native_stderr import without_panics
 from nncli.data.formats.arrow_messages import (
     CONTINUATION,
     END_OF_STREAM,
@@ -58,7 +57,7 @@ class ArrowFormat(FileFormat):
 
     def read_schema(self, file: InputFile) -> polars.Schema | None:
         """The types of the columns of a file; None for a stream, or a compressed file."""
-        with _open_file(file) as content, without_panics():
+        with _open_file(file) as content:
             return None if content is None else polars.Schema(polars.read_ipc_schema(file.path or ""))
 
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
@@ -123,8 +122,7 @@ def read_arrow_file(path: Path, source: str, rows: int | None) -> Iterator[tuple
         for i, n in enumerate(heights or [0]):
             height += n
             if i + 1 >= len(heights) or (rows is not None and height >= rows):
-                with without_panics():
-                    frame = (scan if rows is None else scan.slice(first, height)).collect()
+                frame = (scan if rows is None else scan.slice(first, height)).collect()
                 yield first + 1, frame
                 first, height = first + height, 0
 
@@ -138,8 +136,7 @@ def read_arrow_stream(stream: IO[bytes], source: str, *, whole: bool) -> Iterato
     row = 1
     with _translate_errors(source):
         for group in _groups(read_messages(stream), None if whole else GROUP_BYTES):
-            with without_panics():
-                frame = polars.read_ipc_stream(io.BytesIO(b"".join((*group, END_OF_STREAM))))
+            frame = polars.read_ipc_stream(io.BytesIO(b"".join((*group, END_OF_STREAM))))
             yield row, frame
             row += frame.height
 

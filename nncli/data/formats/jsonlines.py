@@ -24,7 +24,6 @@ import numpy as np
 import polars
 
 from nncli.base.errors import DataError, Location, reraise_out_of_memory
-from nncli.base.native_stderr import without_panics
 from nncli.base.text import quote
 from nncli.data.dialect import AUTO
 from nncli.data.formats.csv.decoding import UTF8, DecodedStream
@@ -148,8 +147,7 @@ def parse_block(block: RecordBlock, source: str) -> polars.DataFrame:
     check_depth(block, source)
     check_surrogates(block, source)
     try:
-        with without_panics():
-            frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
+        frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         check_utf8(block, source)

@@ -10,7 +10,6 @@ from typing import IO
 
 import polars
 
-from nncli.base.native_stderr import without_panics
 from nncli.data.formats.compression import CompressionError
 from nncli.data.formats.file_format import FileFormat, as_tables
 from nncli.data.formats.parquet_pages import ParquetError, ParquetIndex, check_pages, read_index
@@ -44,7 +43,7 @@ class ParquetFormat(FileFormat):
     def read_schema(self, file: InputFile) -> polars.Schema:
         """The types of the columns, from the metadata at the end of the file."""
         assert file.path is not None, "standard input is read as a stream"
-        with translate_os_errors(file.path, file.name), _open(file.path, file.name), without_panics():
+        with translate_os_errors(file.path, file.name), _open(file.path, file.name):
             return polars.Schema(polars.read_parquet_schema(file.path))
 
     def read_file(self, file: InputFile, options: ReadOptions) -> Iterator[Table]:
@@ -88,8 +87,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
             while group < len(ends) and (group == 0 or ends[group - 1] < last):
                 check_pages(file, index, group)
                 group += 1
-            with without_panics():
-                frame = (scan if rows is None else scan.slice(first, rows)).collect()
+            frame = (scan if rows is None else scan.slice(first, rows)).collect()
             yield first + 1, frame
 
 

@@ -16,8 +16,8 @@ from threading import Thread
 from types import TracebackType
 from typing import TypeAlias
 
-from nncli.base.native_stderr import panics_of
 from nncli.base.text import escape_unprintable
+from nncli.serving.process.native_stderr import panics_of
 
 LOG = logging.getLogger("nncli.serving")
 LOGGERS = ("nncli.serving", "uvicorn", "asyncio")

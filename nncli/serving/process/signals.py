@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeAlias
 
-from nncli.base.native_stderr import python_descriptor
+from nncli.serving.process.native_stderr import python_descriptor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECONDS_OF_ONE_STOP = 0.5

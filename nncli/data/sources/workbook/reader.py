@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar
 import polars
 
 from nncli.base.errors import Advice, DataError, Location, NameAsText, UsageError, UseOption, extra_required
-from nncli.base.native_stderr import without_panics
 from nncli.base.text import closest_match, join_quoted, quote
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.formats.streams import InputFile, digest, translate_damage, translate_os_errors
@@ -158,8 +157,7 @@ def _translated(source: str) -> Iterator[None]:
 
     with translate_damage("the workbook", source, CalamineError, OSError, hint=SAVE_AS):
         try:
-            with without_panics():
-                yield
+            yield
         except PasswordError as error:
             raise encrypted(source) from error
         except BaseException as error:
