@@ -35,7 +35,7 @@ from nncli.models.predictions import Predictions
 from nncli.nn.arrays import Codes, Matrix, RowIndices
 from nncli.nn.batches.dataset import Dataset
 from nncli.nn.losses import LossBase
-from nncli.nn.losses.regression import MSELoss
+from nncli.nn.losses.regression import loss_of_predictions
 from nncli.nn.network import Network
 from nncli.run_directory.config import read_config
 from nncli.run_directory.manifest import HELD_OUT, WEIGHTS, Manifest
@@ -281,8 +281,7 @@ def _targets(
     """The loss of predictions as targets, and these targets, from predictions (rows, outputs)."""
     soft = loss.of_distributions(values.astype(network.precision))
     if soft is None:
-        # A loss without a link is for noisy targets, such as the mean absolute error for medians.
-        return loss if loss.has_link else MSELoss(), target.encode_predictions(values, network.precision)
+        return loss_of_predictions(loss), target.encode_predictions(values, network.precision)
     rows, classes = values.shape
     return soft, np.arange(classes, classes + rows, dtype=np.int64)
 

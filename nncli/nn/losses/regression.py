@@ -71,6 +71,15 @@ class MSELoss(LossBase):
         return np.asarray((D * D).mean(axis=1))
 
 
+def loss_of_predictions(loss: LossBase) -> LossBase:
+    """The loss of predicted numbers as targets.
+
+    A loss without a link of its own is for noisy targets, such as the mean absolute error for medians; predictions are
+    approximated in least squares.
+    """
+    return loss if loss.has_link else MSELoss()
+
+
 class MAELoss(LossBase):
     """Mean absolute error, |z - y|. The best constant prediction is the median."""
 
