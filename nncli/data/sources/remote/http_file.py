@@ -16,6 +16,7 @@ import re
 import socket
 import ssl
 import urllib.error
+import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,13 +25,12 @@ from email.message import Message
 from glob import has_magic
 from pathlib import PurePosixPath
 from typing import IO, NoReturn
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from nncli.base.credentials import split_url, with_credentials
 from nncli.base.errors import Advice, DataError, Location, SetKey, UsageError
 from nncli.data.formats.compression import GZIP, ByteStream, CompressionError, DecompressedStream, GrowthError
 from nncli.data.sources.remote import remote_file
-from nncli.data.sources.remote.opener import has_server, open_url
 from nncli.data.sources.remote.remote_file import RangeError, RemoteFile, Response, TransientError
 from nncli.version import __version__
 
@@ -82,12 +82,12 @@ class HttpFile(RemoteFile):
             yield self._response(body, body.headers, body.status)
 
     def _get(self, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        url, others = _request(self.url)
+        request = _request(self.url, headers)
+        opener = urllib.request.OpenerDirector()
+        for handler in HANDLERS:
+            opener.add_handler(handler())
         with translated_errors(self.url):
-            response = open_url(url, {**others, **headers}, self.url, remote_file.SECONDS_OF_SILENCE)
-        if response.status >= http.client.BAD_REQUEST:
-            response.close()
-            _raise_status(self.url, response.status)
+            response: http.client.HTTPResponse = opener.open(request, timeout=remote_file.SECONDS_OF_SILENCE)
         return response
 
     def _response(self, body: IO[bytes], headers: Message, status: int) -> Response:
@@ -135,23 +135,82 @@ class HttpFile(RemoteFile):
         )
 
 
-def _request(url: str) -> tuple[str, dict[str, str]]:
-    """The URL to which the request of a URL is sent, and the headers with its credentials."""
-    headers = {"User-Agent": f"nncli/{__version__}", "Accept-Encoding": "identity"}
+AUTHORIZATION = "Authorization"
+
+
+class RedirectHandler(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https, but not from https to http; the login goes to the same server only."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request:
+        """The request of the redirect.
+
+        Raises:
+            urllib.error.HTTPError: the redirect is not followed.
+        """
+        new = urllib.request.Request(newurl, headers=req.headers)
+        if new.type != "https" and new.type != urlsplit(req.full_url).scheme:
+            raise urllib.error.HTTPError(newurl, code, msg, headers, fp)
+        new.headers.pop("Proxy-authorization", None)  # a proxy adds it again
+        login = req.unredirected_hdrs.get(AUTHORIZATION)
+        if login and urlsplit(new.full_url).netloc == urlsplit(req.full_url).netloc:
+            new.add_unredirected_header(AUTHORIZATION, login)
+        return new
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage
+    ) -> http.client.HTTPResponse | None:
+        """The answer to the request of the redirect."""
+        fp.close()  # else urllib reads the body to its end, which it need not have
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+HANDLERS = (
+    *(urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler, RedirectHandler),
+    *(urllib.request.HTTPErrorProcessor, urllib.request.HTTPDefaultErrorHandler),
+)
+"""No handler opens local files and FTP."""
+
+
+def _request(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
+    """The request of a URL, with the credentials that it has."""
+    login = None
     if is_hugging_face(url):
         url = file_url(url)
         if token := os.environ.get("HF_TOKEN"):
-            headers["Authorization"] = f"Bearer {token}"
+            login = f"Bearer {token}"
     else:
         url = with_credentials(url)
     scheme, netloc, path, query, _ = urlsplit(url)
-    login, _, host = netloc.rpartition("@")
-    if login:
-        user, _, password = login.partition(":")
-        headers["Authorization"] = _basic(unquote(user), unquote(password))
-    elif "Authorization" not in headers and (credentials := _login_of_netrc(urlsplit(url).hostname)) is not None:
-        headers["Authorization"] = _basic(*credentials)
-    return quote(urlunsplit((scheme.lower(), host, path, query, "")), safe=URL_CHARACTERS), headers
+    written, _, host = netloc.rpartition("@")
+    if written:
+        user, _, password = written.partition(":")
+        login = _basic(unquote(user), unquote(password))
+    elif login is None and (credentials := _login_of_netrc(urlsplit(url).hostname)) is not None:
+        login = _basic(*credentials)
+    address = quote(urlunsplit((scheme.lower(), host, path, query, "")), safe=URL_CHARACTERS)
+    own = {"User-Agent": f"nncli/{__version__}", "Accept-Encoding": "identity"}
+    request = urllib.request.Request(address, headers={**own, **headers})
+    if login is not None:
+        request.add_unredirected_header(AUTHORIZATION, login)
+    return request
+
+
+def has_server(url: SplitResult) -> bool:
+    """Whether the host and the port of a URL can be read."""
+    try:
+        return bool(url.hostname) and url.port != 0
+    except ValueError:  # the port is no number, or too large
+        return False
 
 
 def _basic(user: str, password: str) -> str:
@@ -229,6 +288,9 @@ def translated_errors(url: str) -> Iterator[None]:
     """
     try:
         yield
+    except urllib.error.HTTPError as error:
+        error.close()
+        _raise_status(url, error.code)
     except (OSError, http.client.HTTPException, ValueError) as error:  # a ValueError for an address
         _raise_connection_error(url, error.reason if isinstance(error, urllib.error.URLError) else error)
 
@@ -240,6 +302,12 @@ def _raise_status(url: str, status: int) -> NoReturn:
         raise TransientError(f"the server responds with {reason}")
     if status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise RangeError("the file has become shorter")
+    if status < http.client.BAD_REQUEST:
+        raise DataError(
+            f"the server redirects in a circle, from https to http, or to another scheme ({reason})",
+            location=place,
+            hint="Give the address of the file itself, as a browser shows it.",
+        )
     if status in GONE:
         hint = "Check the address, for example in a browser."
         if is_hugging_face(url):

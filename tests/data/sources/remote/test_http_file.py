@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import socket
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
-from http.client import HTTPMessage, HTTPResponse
+from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import polars
 import pytest
@@ -22,11 +23,10 @@ from nncli.base.errors import DataError, Location, UsageError
 from nncli.data.formats.read_options import ReadOptions
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.read_table import read_table
-from nncli.data.sources.remote import opener
-from nncli.data.sources.remote.http_file import HttpFile
+from nncli.data.sources.remote.http_file import HttpFile, RedirectHandler
 from nncli.data.sources.remote.remote_file import download
 from nncli.data.sources.table_source import as_source
-from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status, web_server
+from tests.data.sources.remote.web_server import Site, cut, raw, redirect, status
 
 CSV = b"id,city\n007,Oslo\n008,Rome\n"
 LONG = bytes(range(256)) * 64
@@ -310,126 +310,34 @@ def test_a_circle_of_redirects_is_refused(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("file:///etc/passwd", "of file:, which"),
-        ("FILE:/etc/passwd", "of file:, which"),
-        ("ftp://127.0.0.1/a.csv", "of ftp:, which"),
-        ("data:text/csv,a", "of data:, which"),
-        ("", "does not say where"),
-    ],
+    "target", ["file:///etc/passwd", "FILE:/etc/passwd", "ftp://127.0.0.1/a.csv", "data:text/csv,a"]
 )
-def test_redirects_lead_to_web_servers_alone(site: Site, target: str, words: str) -> None:
+def test_redirects_lead_to_web_servers_alone(site: Site, target: str) -> None:
     site.faults = [redirect(target)]
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match="another scheme") as caught:
+        rows(site.url("/a.csv"))
+    assert caught.value.location == Location(source=site.url("/a.csv"))
+
+
+def test_a_redirect_without_an_address_is_refused(site: Site) -> None:
+    site.faults = [status(302)]
+    with pytest.raises(DataError, match="redirects"):
         rows(site.url("/a.csv"))
 
 
-D = opener.Distance
+def test_the_endless_body_of_a_redirect_is_not_read(site: Site) -> None:
+    site.files["/b"] = CSV
 
+    def endless(handler: Any) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/b")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * 65_536)
 
-@pytest.mark.parametrize(
-    ("address", "distance"),
-    [
-        ("127.0.0.1", D.THIS_MACHINE),
-        ("127.8.9.1", D.THIS_MACHINE),
-        ("0.0.0.0", D.THIS_MACHINE),
-        ("::1", D.THIS_MACHINE),
-        ("::", D.THIS_MACHINE),
-        ("::ffff:127.0.0.1", D.THIS_MACHINE),
-        ("64:ff9b::7f00:1", D.THIS_MACHINE),
-        ("2002:7f00:1::", D.THIS_MACHINE),
-        ("169.254.169.254", D.LINK),
-        ("169.254.1.1", D.LINK),
-        ("::ffff:169.254.169.254", D.LINK),
-        ("fe80::1%eth0", D.LINK),
-        ("fd00:ec2::254", D.LINK),
-        ("100.100.100.200", D.LINK),
-        ("168.63.129.16", D.LINK),
-        ("10.0.0.1", D.NETWORK),
-        ("172.16.0.1", D.NETWORK),
-        ("192.168.1.1", D.NETWORK),
-        ("100.64.0.1", D.NETWORK),
-        ("fd12::1", D.NETWORK),
-        ("fec0::1", D.NETWORK),
-        ("::ffff:10.1.2.3", D.NETWORK),
-        ("64:ff9b::a00:1", D.NETWORK),
-        ("93.184.216.34", D.PUBLIC),
-        ("2606:2800:220:1::1", D.PUBLIC),
-        ("::ffff:93.184.216.34", D.PUBLIC),
-    ],
-)
-def test_an_address_tells_how_far_away_its_server_is(address: str, distance: opener.Distance) -> None:
-    assert opener.distance_of(address) is distance
-
-
-@pytest.fixture
-def far_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A server at 127.0.0.2, which counts as a public address."""
-    distance_of = opener.distance_of
-    monkeypatch.setattr(opener, "distance_of", lambda ip: D.PUBLIC if ip == "127.0.0.2" else distance_of(ip))
-    with web_server("127.0.0.2") as site:
-        site.files["/a.csv"] = CSV
-        yield site
-
-
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.1", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"]
-)
-def test_no_redirect_leads_from_a_public_server_into_this_machine(far_site: Site, site: Site, host: str) -> None:
-    site.files["/secret.csv"] = CSV
-    far_site.faults = [redirect(f"http://{host}:{site.port}/secret.csv")]
-    with pytest.raises(DataError, match="redirects to an address of this machine") as caught:
-        rows(far_site.url("/a.csv"))
-    assert caught.value.location == Location(source=far_site.url("/a.csv"))
-    assert site.requests == []
-
-
-@pytest.mark.parametrize("host", ["169.254.169.254", "10.0.0.7", "[fd00:ec2::254]", "[fe80::1]", "192.168.0.1"])
-def test_no_redirect_leads_from_a_public_server_into_a_private_network(far_site: Site, host: str) -> None:
-    far_site.faults = [redirect(f"http://{host}/latest/meta-data/")]
-    with pytest.raises(DataError, match="redirects to an address of a private network"):
-        rows(far_site.url("/a.csv"))
-
-
-def test_a_name_that_changes_its_address_does_not_lead_into_this_machine(
-    far_site: Site, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_up, getaddrinfo = [], socket.getaddrinfo
-
-    def changing(host: str, *arguments: Any, **options: Any) -> Any:
-        if host == "rebound.example":
-            looked_up.append(host)
-            host = "127.0.0.2" if len(looked_up) == 1 else "127.0.0.1"
-        return getaddrinfo(host, *arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", changing)
-    site.files["/secret.csv"] = CSV
-    far_site.faults = [redirect(f"http://rebound.example:{site.port}/secret.csv")]
-    with pytest.raises(DataError, match=r"redirects to an address of this machine, rebound\.example"):
-        rows(far_site.url("/a.csv"))
-    assert site.requests == []
-
-
-def test_a_private_server_is_not_reached_through_a_public_one(far_site: Site, site: Site) -> None:
-    site.files["/a.csv"] = CSV
-    far_site.faults = [redirect(site.url("/a.csv"))]
-    site.faults = [redirect(far_site.url("/b"))]
-    with pytest.raises(DataError, match="redirects to an address of this machine"):
-        rows(site.url("/a.csv"))
-    site.faults = [redirect(far_site.url("/a.csv"))]
+    site.faults = [endless]
     assert len(rows(site.url("/a.csv"))) == 2
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "0x7f.1", "10.0.0.1", "[::1]", "localhost"])
-def test_behind_a_proxy_no_redirect_leads_to_a_private_address(
-    site: Site, host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", site.url(""))
-    site.faults = [redirect(f"http://{host}/b")]
-    with pytest.raises(DataError, match="redirects to an address of"):
-        rows("http://h.org/a.csv")
-    assert [request.path for request in site.requests] == ["http://h.org/a.csv"]
 
 
 def test_a_password_goes_to_its_server_alone(site: Site) -> None:
@@ -445,12 +353,8 @@ def test_a_password_goes_to_its_server_alone(site: Site) -> None:
     ("url", "target", "is_kept"),
     [
         ("https://h.org/a", "https://h.org/b", True),
-        ("https://h.org/a", "https://h.org:443/b", True),
-        ("https://h.org:443/a", "https://H.ORG/b", True),
-        ("http://h.org/a", "http://h.org:80/b", True),
         ("http://h.org:8080/a", "http://h.org:8080/b", True),
         ("http://h.org/a", "https://h.org/b", True),
-        ("http://h.org:80/a", "https://h.org:443/b", True),
         ("https://h.org/a", "https://h.org.evil.org/b", False),
         ("https://h.org/a", "https://www.h.org/b", False),
         ("https://h.org/a", "https://h.org@evil.org/b", False),
@@ -458,50 +362,33 @@ def test_a_password_goes_to_its_server_alone(site: Site) -> None:
         ("http://h.org/a", "http://h.org:443/b", False),
         ("http://h.org/a", "https://evil.org/b", False),
         ("http://h.org:8080/a", "https://h.org/b", False),
-        ("http://h.org/a", "https://h.org:8443/b", False),
         ("https://h.org/a", "https://h.org:x/b", False),
     ],
 )
-def test_a_login_follows_redirects_on_the_same_server_alone(
-    url: str, target: str, is_kept: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    requests = redirected(url, target, monkeypatch)
-    assert [request.get_header("Authorization") for request in requests] == ["Basic x", "Basic x" if is_kept else None]
+def test_a_login_follows_redirects_on_the_same_server_alone(url: str, target: str, is_kept: bool) -> None:
+    request = urllib.request.Request(url)
+    request.add_unredirected_header("Authorization", "Basic x")
+    redirected = RedirectHandler().redirect_request(request, io.BytesIO(), 302, "Found", HTTPMessage(), target)
+    assert redirected.get_header("Authorization") == ("Basic x" if is_kept else None)
 
 
 @pytest.mark.parametrize("target", ["http://h.org/b", "http://h.org:443/b"])
-def test_no_redirect_leads_from_https_to_http(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match="from https to http"):
-        redirected("https://h.org/a", target, monkeypatch)
-
-
-def redirected(url: str, target: str, monkeypatch: pytest.MonkeyPatch) -> list[urllib.request.Request]:
-    """The requests for a URL of which the first one is answered by a redirect."""
-    requests: list[urllib.request.Request] = []
-
-    def answer(_: object, request: urllib.request.Request, timeout: float) -> HTTPResponse:
-        requests.append(request)
-        with socket.socket() as empty:
-            response = HTTPResponse(empty)
-        response.status, response.headers = (302 if len(requests) == 1 else 200), HTTPMessage()
-        response.headers["Location"] = target
-        return response
-
-    monkeypatch.setattr(urllib.request.OpenerDirector, "open", answer)
-    opener.open_url(url, {"Authorization": "Basic x"}, url, 1.0).close()
-    return requests
+def test_no_redirect_leads_from_https_to_http(target: str) -> None:
+    request = urllib.request.Request("https://h.org/a")
+    with pytest.raises(HTTPError) as caught:
+        RedirectHandler().redirect_request(request, io.BytesIO(), 302, "Found", HTTPMessage(), target)
+    caught.value.close()
 
 
 def test_behind_a_proxy_each_server_gets_its_own_login(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", site.url("", "proxy:hush@"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(opener, "distance_of", lambda _: D.PUBLIC)
     site.files["/b.csv"] = CSV
-    site.faults = [redirect("http://h.org:80/b"), redirect("http://other.org/b"), redirect(site.url("/b.csv"))]
+    site.faults = [redirect("http://h.org/b"), redirect("http://other.org/b"), redirect(site.url("/b.csv"))]
     assert len(rows("http://me:x@h.org/a.csv")) == 2
     assert [request.path for request in site.requests[:3]] == [
         "http://h.org/a.csv",
-        "http://h.org:80/b",
+        "http://h.org/b",
         "http://other.org/b",
     ]
     mine, of_proxy = (f"Basic {b64encode(login).decode()}" for login in (b"me:x", b"proxy:hush"))
