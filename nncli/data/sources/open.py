@@ -16,14 +16,12 @@ from nncli.base.plugins import NamedPart
 from nncli.base.text import closest_match
 from nncli.data.formats.registry import Format
 from nncli.data.formats.streams import InputFile
-from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.files.partition import keys_of
 from nncli.data.sources.files.several_files import FilesReader, names_several
 from nncli.data.sources.files.single_file import open_file, selection_error
 from nncli.data.sources.local_copies import copy_of
-from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.table_reader import TableReader
-from nncli.data.sources.table_source import TableSource
+from nncli.data.sources.table_source import DATABASE_SCHEMES, STORE_SCHEMES, WEB_SCHEMES, TableSource
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class SourceKind(NamedPart):
     """A kind of source: the scheme of its addresses, such as mail for mail://inbox, and what opens one."""
 
     plugin_kind: ClassVar[str] = "sources"
-    built_in: ClassVar[frozenset[str]] = frozenset(("http", "https", "hf", *STORE_SCHEMES, *DATABASE_SCHEMES))
+    built_in: ClassVar[frozenset[str]] = frozenset((*WEB_SCHEMES, *STORE_SCHEMES, *DATABASE_SCHEMES))
 
     name: str
     open: Callable[[TableSource], TableReader]
@@ -59,24 +57,20 @@ def open_original(source: TableSource, format: Format | None = None) -> TableRea
 
 
 def _open_url(source: TableSource, scheme: str, format: Format | None) -> TableReader:  # noqa: A002
-    from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
-    from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
-
     if scheme in DATABASE_SCHEMES:
         from nncli.data.sources.database.reader import DatabaseReader
 
         _refuse(source, "sheet", "range")
         return DatabaseReader.of(source)
     _refuse(source, "table", "query")
-    remote = ("http", "https", "hf", *STORE_SCHEMES)
-    if scheme in remote:
+    if scheme in (*WEB_SCHEMES, *STORE_SCHEMES):
         from nncli.data.sources.remote.reader import remote_reader
 
         return remote_reader(source, format, lambda file: open_file(file, format, source.sheet, source.range))
     kind = plugins.find("sources", scheme)
     if kind is not None:
         return cast("TableReader", kind.open(source))
-    near = closest_match(scheme, (*DATABASE_SCHEMES, *remote, *plugins.names("sources")))
+    near = closest_match(scheme, (*DATABASE_SCHEMES, *WEB_SCHEMES, *STORE_SCHEMES, *plugins.names("sources")))
     raise UsageError(
         f"{scheme}:// is no known kind of source",
         location=Location(source=source.path),

@@ -19,10 +19,14 @@ from nncli.data.formats.sinks import Sink
 from nncli.data.formats.streams import is_stream
 from nncli.data.formats.writers import open_sink
 from nncli.data.sources.database.address import OUTPUT_TABLE, DatabaseAddress
-from nncli.data.sources.database.address import SCHEMES as DATABASE_SCHEMES
 from nncli.data.sources.files.several_files import find_files
-from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
-from nncli.data.sources.table_source import LOCAL_DATABASES, STANDARD_INPUT, TableSource
+from nncli.data.sources.table_source import (
+    DATABASE_SCHEMES,
+    LOCAL_DATABASES,
+    STANDARD_INPUT,
+    STORE_SCHEMES,
+    TableSource,
+)
 
 OutputTarget: TypeAlias = Path | TableSource | None
 """A local file, what a URL names, or standard output."""
@@ -186,9 +190,9 @@ def _is_same_file(file: Path, other: Path) -> bool:
 def _is_object_of(source: TableSource, target: TableSource) -> bool:
     """Whether an object is one that the source names."""
     from nncli.data.sources.remote.stored_object import find_objects, names_several_objects
-    from nncli.data.sources.remote.stores import SCHEMES, ObjectUrl
+    from nncli.data.sources.remote.stores import ObjectUrl
 
-    if source.scheme not in SCHEMES or target.scheme not in SCHEMES:
+    if source.scheme not in STORE_SCHEMES or target.scheme not in STORE_SCHEMES:
         return False
     read, written = ObjectUrl.parse(source.path), ObjectUrl.parse(target.path)
     if (read.scheme, read.bucket) != (written.scheme, written.bucket):

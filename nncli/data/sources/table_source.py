@@ -16,6 +16,13 @@ from nncli.data.dialect import Quote
 
 STANDARD_INPUT = "-"
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+WEB_SCHEMES = ("http", "https", "hf")
+STORE_SCHEMES = ("s3", "gs", "az", "abfs", "abfss")
+DATABASE_SCHEMES = {
+    **{"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql", "mariadb": "mysql"},
+    **{"sqlite": "sqlite", "duckdb": "duckdb"},
+}
+"""The kind of database of each scheme."""
 LOCAL_DATABASES = ("sqlite", "duckdb")
 """Schemes of databases that are one local file: sqlite:///file.db is relative, sqlite:////folder/file.db is not."""
 

@@ -22,7 +22,7 @@ MAX_TEXT = 1 << 20
 SECONDS_OF_SILENCE = 0.1
 """After which a text is whole."""
 SECONDS_TO_END = 1.0
-PANIC = re.compile(r"^thread '[^\n]*' (?:\(\d+\) )?panicked at ([^\n]*):$", re.MULTILINE)
+PANIC = re.compile(r"^thread '[^'\n]*' (?:\(\d+\) )?panicked at ([^\n]*):$", re.MULTILINE)
 
 
 def python_descriptor() -> int:

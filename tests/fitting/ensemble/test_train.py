@@ -18,7 +18,7 @@ from nncli.config.loading import load_config
 from nncli.data.sources.read_table import read_table
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.fitting.prepare import auto_values
-from nncli.fitting.train import session
+from nncli.fitting.train import run_writer
 from nncli.fitting.train.events import Finished, MembersProgress, MembersStarted
 from nncli.models import scores
 from nncli.models.scores import headlines
@@ -220,7 +220,7 @@ def test_a_stopped_member_is_not_scored(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_at_most_a_sample_of_the_training_rows_is_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "MAX_TRAINING_ROWS", 50)
-    monkeypatch.setattr(session, "MAX_TRAINING_ROWS", 50)
+    monkeypatch.setattr(run_writer, "MAX_TRAINING_ROWS", 50)
     for members_ in (1, 3):
         finished = train(config_of(tmp_path, f"members={members_}"), output=tmp_path / f"run-{members_}")
         assert finished.training is not None

@@ -14,9 +14,8 @@ from nncli.data.formats.streams import translate_os_errors
 from nncli.data.sources.files.several_files import find_files, pattern_of
 from nncli.data.sources.open import open_reader
 from nncli.data.sources.remote.stored_object import StoredObject, find_objects, names_several_objects
-from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.remote.stores import ObjectUrl
-from nncli.data.sources.table_source import TableSource
+from nncli.data.sources.table_source import STORE_SCHEMES, TableSource
 
 WITHOUT_IT = "To leave the file out, name the others by a pattern, such as '*.csv'."
 OTHER_FOLDER = "Name another folder with -o."

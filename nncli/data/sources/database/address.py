@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from nncli.base.credentials import HIDDEN, LOGIN, with_credentials
 from nncli.base.errors import Location, UsageError, UseOption
 from nncli.base.text import quote
-from nncli.data.sources.table_source import LOCAL_DATABASES, TableSource
+from nncli.data.sources.table_source import DATABASE_SCHEMES, LOCAL_DATABASES, TableSource
 
 
 class DatabaseKind(StrEnum):
@@ -32,14 +32,6 @@ class DatabaseKind(StrEnum):
 OUTPUT_TABLE = UseOption("output_table", "output_table")
 APPEND, FORCE = UseOption("append", "append", True), UseOption("force", "force", True)
 """What names the table that is written."""
-SCHEMES = {
-    "postgresql": DatabaseKind.POSTGRESQL,
-    "postgres": DatabaseKind.POSTGRESQL,
-    "mysql": DatabaseKind.MYSQL,
-    "mariadb": DatabaseKind.MYSQL,
-    "sqlite": DatabaseKind.SQLITE,
-    "duckdb": DatabaseKind.DUCKDB,
-}
 PASSWORD_VARIABLES = ("PGPASSWORD", "MYSQL_PWD")
 EXTERNAL_ACCESS = "enable_external_access"
 """The setting of DuckDB, and the parameter of its URL, that lets queries and views read other files."""
@@ -63,7 +55,7 @@ class DatabaseAddress:
         Raises:
             UsageError: the URL of a local database has no file.
         """
-        kind = SCHEMES[source.scheme or ""]
+        kind = DatabaseKind(DATABASE_SCHEMES[source.scheme or ""])
         address = cls(kind, source.path)
         if kind.is_file and not source.path.partition(":///")[2]:
             raise UsageError(

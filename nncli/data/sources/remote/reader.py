@@ -20,10 +20,9 @@ from nncli.data.sources.files.single_file import FileReader
 from nncli.data.sources.remote.http_file import HttpFile
 from nncli.data.sources.remote.remote_file import RemoteFile, download
 from nncli.data.sources.remote.stored_object import StoredObject, find_objects, names_several_objects
-from nncli.data.sources.remote.stores import SCHEMES as STORE_SCHEMES
 from nncli.data.sources.remote.stores import ObjectUrl
 from nncli.data.sources.table_reader import Checksum, TableChoice, TableReader
-from nncli.data.sources.table_source import TableSource
+from nncli.data.sources.table_source import STORE_SCHEMES, TableSource
 from nncli.data.table import Table
 
 OpenLocal: TypeAlias = Callable[[InputFile], TableReader]

@@ -17,7 +17,6 @@ from nncli.data.sources.remote.remote_file import RangeError, TransientError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-SCHEMES = ("s3", "gs", "az", "abfs", "abfss")
 OBJECT_URL = re.compile(r"(?P<scheme>[A-Za-z0-9]+)://(?P<bucket>[^/]*)/?(?P<key>.*)", re.DOTALL)
 STATUS = re.compile(r"status code: (\d{3})")
 ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
