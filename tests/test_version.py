@@ -77,7 +77,7 @@ def test_commands_import_only_what_they_need_and_disable_garbage_collection(tmp_
     """
     run = str(tmp_path / "run")
     commands: list[tuple[list[str], int, list[str]]] = [
-        (["train", str(ROOT / "configs" / "linear.yaml"), "-o", run], 269, [DISTANT]),
+        (["train", str(ROOT / "configs" / "linear.yaml"), "-o", run], 270, [DISTANT]),
         (["predict", run, str(ROOT / "data" / "linear.csv"), "-o", str(tmp_path / "p.csv")], 228, [TRAINING]),
         (["show", run], 177, [TRAINING, DISTANT]),
     ]
