@@ -295,10 +295,10 @@ def test_every_file_that_a_page_names_exists() -> None:
     assert {(page, name) for page, name in named if not (ROOT / name).exists()} == set()
 
 
-def test_the_page_for_contributors_says_of_twelve_things_where_they_are_and_are_tested() -> None:
+def test_the_page_for_contributors_says_where_things_are_and_are_tested() -> None:
     table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Where")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (an? [^|]+) \| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE)
-    assert len(rows) == 12
+    _, _, *rows = re.findall(r"^\| ?([^|]+) ?\| ?([^|]+) ?\| ?([^|]+) ?\|$", table, re.MULTILINE)
+    assert len(rows) >= 12
     for thing, files, tests in rows:
         code, tested = (re.findall(rf"`({room}/[\w/.]+)`", cell) for room, cell in (("nncli", files), ("tests", tests)))
         assert code, thing

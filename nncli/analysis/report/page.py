@@ -1,6 +1,6 @@
 """The content of a page: sections of paragraphs, tables and figures.
 
-All text is plain. It is escaped in nncli/analysis/report/page.py, and nowhere else.
+All text is plain. It is escaped in this file, and nowhere else.
 """
 
 from __future__ import annotations

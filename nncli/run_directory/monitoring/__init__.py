@@ -1,1 +1,1 @@
-"""Drift: the reference profile of a run's training rows, profiles of new rows, and their comparison."""
+"""Drift: the reference profile of a run's training rows, and profiles of new rows."""
