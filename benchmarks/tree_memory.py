@@ -1,15 +1,14 @@
-"""The memory of a process and its descendants together, sampled from Linux' /proc."""
+"""The memory of a process and its descendants together."""
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+
+import psutil
 
 INTERVAL = 0.1
-PROC = Path("/proc")
 
 
 @contextmanager
@@ -35,30 +34,11 @@ def sampled(pid: int) -> Iterator[Callable[[], float]]:
 
 
 def tree_mib(pid: int) -> float:
-    """The proportional set sizes of a process and its descendants, added up; 0 without /proc."""
-    children = defaultdict(list)
-    for folder in PROC.glob("[0-9]*"):
-        if (parent := _parent(folder)) is not None:
-            children[parent].append(int(folder.name))
-    waiting, total = [pid], 0.0
-    while waiting:
-        single = waiting.pop()
-        waiting += children[single]
-        total += _kib(PROC / str(single))
-    return total / 1024
-
-
-def _parent(folder: Path) -> int | None:
-    try:
-        # the name of the program stands in brackets and may have spaces; the parent is the second word after it
-        return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, IndexError, ValueError):
-        return None  # it has ended
-
-
-def _kib(folder: Path) -> int:
-    try:
-        lines = (folder / "smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    """The proportional set sizes of a process and its descendants, added up; 0 for one that has ended. Linux only."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += process.memory_full_info().pss
+    return total / 1024**2

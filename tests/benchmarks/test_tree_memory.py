@@ -9,7 +9,7 @@ import pytest
 from timing import run
 from tree_memory import tree_mib
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="wants /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="proportional set sizes are those of Linux")
 
 CHILD = "x = bytearray(60 << 20); import time; time.sleep(0.4)"
 PARENT = f"x = bytearray(60 << 20); import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
