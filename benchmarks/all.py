@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from growth_chart import growth_picture
+from growth import growth_picture
 from peers import versions
 from results import Report, load, show, with_results
 from timing import HERE, ROOT, cores

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from growth import exponent
-from growth_chart import growth_picture
+from growth import exponent, growth_picture
 from results import Goal, Report, cell, text_of, with_results
 from sizes import SIZES, Size
 
