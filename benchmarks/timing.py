@@ -12,16 +12,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
-
-from tree_memory import sampled
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -105,7 +104,7 @@ def run(
     The peak counts no less than this process's own, which the system hands on: whoever measures memory imports little.
 
     Args:
-        whole_tree: The peak is that of the process and its descendants together, sampled, where Linux has /proc.
+        whole_tree: The peak is that of the process and its descendants together, sampled, on Linux.
 
     Raises:
         FailedError: the process failed.
@@ -132,6 +131,47 @@ def run(
             raise FailedError(words, process.returncode, err.read().decode())
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
         return Run(seconds, max(usage.ru_maxrss / unit, peak() if peak else 0.0), out.read().decode())
+
+
+INTERVAL = 0.1
+"""Seconds between two samples of the memory."""
+
+
+@contextmanager
+def sampled(pid: int) -> Iterator[Callable[[], float]]:
+    """Sample the tree of a process meanwhile; what it yields returns the highest sum in MiB so far.
+
+    A page that several processes share counts once. Peaks between two samples are missed.
+    """
+    ended, peak = threading.Event(), [0.0]
+
+    def watch() -> None:
+        while not ended.is_set():
+            peak[0] = max(peak[0], tree_mib(pid))
+            ended.wait(INTERVAL)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield lambda: peak[0]
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def tree_mib(pid: int) -> float:
+    """The proportional set sizes of a process and its descendants, added up; 0 if it has ended, or not on Linux."""
+    if sys.platform != "linux":
+        return 0.0
+    import psutil  # scripts that other libraries' environments run import this file, and need not have it
+
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += process.memory_full_info().pss
+    return total / 1024**2
 
 
 @cache

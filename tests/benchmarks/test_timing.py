@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from timing import FailedError, accepted, in_rounds, ratio, refusal, run
+from timing import FailedError, accepted, in_rounds, ratio, refusal, run, tree_mib
 
 
 def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_medians() -> None:
@@ -47,3 +49,21 @@ def test_nncli_is_not_compiled_by_the_measured_process(monkeypatch: pytest.Monke
 def test_a_failed_process_is_quoted() -> None:
     with pytest.raises(FailedError, match="no such luck"):
         run(["-c", "raise SystemExit('no such luck')"])
+
+
+CHILD = "x = bytearray(60 << 20); import time; time.sleep(0.4)"
+PARENT = f"x = bytearray(60 << 20); import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the peak of the process itself is measured")
+def test_the_memory_of_a_tree_is_that_of_parent_and_child() -> None:
+    assert run(["-c", PARENT], whole_tree=True).mib > 120.0
+
+
+def test_a_process_that_has_ended_has_no_memory() -> None:
+    assert tree_mib(2**22 + 1) == 0.0
+
+
+def test_scripts_that_run_in_other_environments_need_no_psutil() -> None:
+    blocked = "import sys; sys.modules['psutil'] = None; sys.path.insert(0, 'benchmarks'); import timing"
+    subprocess.run([sys.executable, "-c", blocked], check=True, cwd=Path(__file__).parents[2])

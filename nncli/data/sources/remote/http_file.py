@@ -304,7 +304,7 @@ def _raise_status(url: str, status: int) -> NoReturn:
         raise RangeError("the file has become shorter")
     if status < http.client.BAD_REQUEST:
         raise DataError(
-            f"the server redirects in a circle, from https to http, or to another scheme ({reason})",
+            f"the server redirects in a circle, from https to http, to another scheme or to no address ({reason})",
             location=place,
             hint="Give the address of the file itself, as a browser shows it.",
         )
